@@ -1,0 +1,37 @@
+"""transferkit: when does a soft prompt also serve another task, or another language model, and why?
+
+Public names are imported when they are first used, so that `import transferkit` stays fast and needs no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from transferkit import figures, indicators, presets, statistics, tasks
+    from transferkit.backbones import Backbone
+    from transferkit.results import Results
+    from transferkit.run import fill
+    from transferkit.store import Store
+    from transferkit.study import Study
+
+_WHERE = {
+    "Backbone": "transferkit.backbones",
+    "Results": "transferkit.results",
+    "Store": "transferkit.store",
+    "Study": "transferkit.study",
+    "fill": "transferkit.run",
+}
+_MODULES = ("figures", "indicators", "presets", "statistics", "tasks")
+
+__all__ = ["Backbone", "Results", "Store", "Study", "figures", "fill", "indicators", "presets", "statistics", "tasks"]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use."""
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"transferkit.{name}")
+    raise AttributeError(f"module 'transferkit' has no attribute {name!r}")

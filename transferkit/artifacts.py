@@ -1,0 +1,217 @@
+"""Shelf. What is kept: arrays in, files out, one folder per artifact.
+
+Each artifact holds what its spec asked for and nothing that depends on when or where it was made; time, host and
+versions go to `meta.json`, which the store writes beside it and leaves out of its manifest.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from transferkit.errors import StoreError
+from transferkit.shapes import BoolArray, FloatArray, IntArray
+from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec
+
+PEFT_FIELDS = ("base_model_name_or_path", "num_attention_heads", "num_layers")
+Cell = float | int | str | None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A soft prompt.
+
+    Attributes:
+        vectors: trained rows [P,d], float32.
+        initial: the rows training began from, P0 [P,d].
+        live: rows the backbone really reads [P].
+        history: one record per evaluation: step, train_loss, selection_score, selection_loss, prompt_norm, …
+        peft: what PEFT must know of the backbone (its id, layers and heads); None when PEFT has no such kind of prompt.
+    """
+
+    kind: ClassVar[str] = "prompt"
+    vectors: FloatArray
+    initial: FloatArray
+    live: BoolArray
+    history: Sequence[Mapping[str, Cell]] = ()
+    peft: Mapping[str, str | int] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write `adapter_model.safetensors`, `history.csv` and, where PEFT can read the prompt, its config."""
+        arrays = {
+            "prompt_embeddings": np.ascontiguousarray(self.vectors, dtype=np.float32),
+            "initial": np.ascontiguousarray(self.initial, dtype=np.float32),
+            "live": np.ascontiguousarray(self.live, dtype=np.uint8),
+        }
+        save_file(arrays, folder / "adapter_model.safetensors")
+        _write_table(folder / "history.csv", self.history)
+        if self.peft is not None:
+            config = {
+                **self.peft,
+                "inference_mode": True,
+                "num_transformer_submodules": 1,
+                "num_virtual_tokens": len(self.vectors),
+                "peft_type": "PROMPT_TUNING",
+                "task_type": "FEATURE_EXTRACTION",
+                "token_dim": self.vectors.shape[1],
+            }
+            _write_json(folder / "adapter_config.json", config)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote."""
+        arrays = load_file(folder / "adapter_model.safetensors")
+        config = folder / "adapter_config.json"
+        return cls(
+            vectors=arrays["prompt_embeddings"],
+            initial=arrays["initial"],
+            live=arrays["live"].astype(bool),
+            history=_read_table(folder / "history.csv"),
+            peft={name: said[name] for name in PEFT_FIELDS} if (said := _config(config)) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Score:
+    """How often a backbone was right on a task, example by example.
+
+    Attributes:
+        metrics: fractions by name: the task's metric, accuracy, and the mean cross-entropy `loss` where there is one.
+        predicted: predicted label of each example of the split, as an index into the task's labels [n].
+        n_truncated: examples whose text was cut to fit.
+    """
+
+    kind: ClassVar[str] = "score"
+    metrics: Mapping[str, float]
+    predicted: IntArray
+    n_truncated: int = 0
+
+    def write(self, folder: Path) -> None:
+        """Write `score.json`."""
+        record = {
+            "metrics": dict(self.metrics),
+            "n": len(self.predicted),
+            "n_truncated": self.n_truncated,
+            "predicted": [int(label) for label in self.predicted],
+        }
+        _write_json(folder / "score.json", record)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote."""
+        record = json.loads((folder / "score.json").read_text())
+        return cls(record["metrics"], np.asarray(record["predicted"], dtype=np.int64), record["n_truncated"])
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Which feed-forward neurons are activated: bool [L,F], packed to bits on disk."""
+
+    kind: ClassVar[str] = "neurons"
+    active: BoolArray
+
+    def write(self, folder: Path) -> None:
+        """Write `neurons.safetensors`: `bits` [L, ceil(F/8)] and the number of neurons per block."""
+        arrays = {
+            "bits": np.packbits(self.active, axis=1),
+            "n_neurons": np.array([self.active.shape[1]], dtype=np.int64),
+        }
+        save_file(arrays, folder / "neurons.safetensors")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote."""
+        arrays = load_file(folder / "neurons.safetensors")
+        return cls(np.unpackbits(arrays["bits"], axis=1, count=int(arrays["n_neurons"][0])).astype(bool))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples of one split, without their texts.
+
+    Attributes:
+        gold: index of the right label [n].
+        hashes: 16 hex digits per example, equal for equal texts whatever the task: shows overlap of two tasks.
+        notes: what drawing the split found, such as training examples dropped because the report split holds them.
+    """
+
+    kind: ClassVar[str] = "examples"
+    gold: IntArray
+    hashes: Sequence[str]
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write `examples.json`."""
+        record = {"gold": [int(g) for g in self.gold], "hashes": list(self.hashes), "notes": dict(self.notes)}
+        _write_json(folder / "examples.json", record)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote."""
+        record = json.loads((folder / "examples.json").read_text())
+        return cls(np.asarray(record["gold"], dtype=np.int64), record["hashes"], record["notes"])
+
+
+Artifact = Prompt | Score | Neurons | Examples
+_KINDS: dict[type[Spec], type[Artifact]] = {  # type: ignore[valid-type]
+    PromptSpec: Prompt,
+    ScoreSpec: Score,
+    NeuronsSpec: Neurons,
+    ExamplesSpec: Examples,
+}
+
+
+def kind_of(spec: Spec) -> type[Artifact]:
+    """Return the class of artifact a spec asks for."""
+    return _KINDS[type(spec)]
+
+
+def read(spec: Spec, folder: Path) -> Artifact:
+    """Read the artifact of a spec from its folder.
+
+    Raises:
+        StoreError: a file is missing or is not what its name says.
+    """
+    try:
+        return kind_of(spec).read(folder)
+    except (OSError, KeyError, ValueError) as error:
+        raise StoreError(
+            f"{folder}: cannot be read ({error})", fix=f"remove the folder and run the same command again: {folder}"
+        ) from error
+
+
+def _config(path: Path) -> dict[str, str | int]:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _write_json(path: Path, record: object) -> None:
+    path.write_text(json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
+    names = list(rows[0]) if rows else []
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _read_table(path: Path) -> list[dict[str, Cell]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: _number(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+
+
+def _number(cell: str) -> Cell:
+    if cell == "":
+        return None
+    for parse in (int, float):
+        try:
+            return parse(cell)
+        except ValueError:
+            continue
+    return cell

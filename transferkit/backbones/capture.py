@@ -1,0 +1,34 @@
+"""Watch feed-forward neurons while blocks run; the watching ends when the `with` block does, whatever happens."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from transferkit.backbones.base import Backbone
+
+
+@contextmanager
+def observe(backbone: Backbone, tensor: Literal["pre", "post"]) -> Iterator[list[Float[Tensor, "B S F"]]]:
+    """Collect one tensor per block that runs inside the `with` block.
+
+    Args:
+        backbone: the model to watch.
+        tensor: "pre" is what leaves the up-projection, "post" what enters the down-projection.
+    """
+    seen: list[Tensor] = []
+    handles = []
+    paths = backbone.family.feed_forward
+    try:
+        for block in backbone.blocks:
+            if tensor == "pre":
+                hook = block.get_submodule(paths.up).register_forward_hook(lambda _m, _i, out: seen.append(out))
+            else:
+                hook = block.get_submodule(paths.down).register_forward_pre_hook(lambda _m, into: seen.append(into[0]))
+            handles.append(hook)
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()

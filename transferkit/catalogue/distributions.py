@@ -1,0 +1,127 @@
+"""How the file of one pinned distribution is found on the user's indexes and downloaded.
+
+`unearth` does what pip's index code does: simple pages, folders of files, credentials, yanked releases. Python version
+and platform tags are ignored, because the file is an archive here, and no setup code is run.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transferkit.catalogue.entry import Distribution
+from transferkit.catalogue.indexes import Indexes
+from transferkit.errors import StoreError
+
+if TYPE_CHECKING:
+    from unearth import Link, PackageFinder
+    from unearth.fetchers import PyPIClient
+
+ATTEMPTS = 3
+Report = Callable[[int, int | None], None]
+
+
+@contextmanager
+def open_client(indexes: Indexes) -> "Iterator[PyPIClient]":
+    """Open a connection that follows the user's proxy, certificate and credential settings."""
+    import ssl
+
+    from unearth.auth import MultiDomainBasicAuth
+    from unearth.fetchers import PyPIClient
+
+    logging.getLogger("unearth").addHandler(logging.NullHandler())  # what failed is told in our own error
+    urls = [url for url in (indexes.default, *indexes.extra) if url]
+    with PyPIClient(
+        trusted_hosts=indexes.trusted_hosts,
+        verify=ssl.create_default_context(cafile=indexes.certificate) if indexes.certificate else True,
+        proxy=indexes.proxy,
+        timeout=indexes.timeout_s,
+        follow_redirects=True,
+        auth=MultiDomainBasicAuth(prompting=False, index_urls=urls),
+    ) as client:
+        yield client
+
+
+def download(
+    distribution: Distribution, folder: Path, *, indexes: Indexes, client: "PyPIClient", report: Report
+) -> Path:
+    """Return a file with the pinned sha256: downloaded into `folder`, or lying in a local index already.
+
+    Raises:
+        StoreError: no index offers it, what they offer has other bytes, or none can be reached.
+    """
+    trouble: list[str] = []
+    for link in _iter_links(distribution, indexes, client, trouble):
+        if (
+            path := _try_link(link, distribution.sha256, folder, client=client, report=report, trouble=trouble)
+        ) is not None:
+            return path
+    requirement = distribution.requirement
+    if trouble:
+        raise StoreError(
+            f"{requirement} cannot be downloaded: {'; '.join(dict.fromkeys(trouble))}",
+            fix="check network, proxy and package index (pip config list), then try again; a file whose sha256 differs "
+            "from the catalogue's is never used",
+        )
+    raise StoreError(
+        f"{requirement} is not offered (any more) by the configured package indexes",
+        fix="check the index settings (pip config list); if the package has left the index, do without it",
+    )
+
+
+def _iter_links(
+    distribution: Distribution, indexes: Indexes, client: "PyPIClient", trouble: list[str]
+) -> "Iterator[Link]":
+    import httpx2
+
+    for name, finder in _iter_finders(distribution, indexes, client, trouble):
+        try:
+            found = list(finder.find_matches(distribution.requirement, allow_yanked=True, allow_prereleases=True))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            trouble.append(f"{name}: {error}")
+            continue
+        yield from (package.link for package in found)
+
+
+def _iter_finders(
+    distribution: Distribution, indexes: Indexes, client: "PyPIClient", trouble: list[str]
+) -> "Iterator[tuple[str, PackageFinder]]":
+    """One finder for each place, folders first: a place that cannot be reached must not hide the others."""
+    from unearth import Link, PackageFinder
+
+    other_kind = {"no_binary": [":all:"]} if distribution.kind == "sdist" else {"only_binary": [":all:"]}
+    for place in indexes.find_links:
+        if "://" not in place and not Path(place).exists():
+            trouble.append(f"{place}: no such folder")
+            continue
+        finder = PackageFinder(session=client, find_links=[place], ignore_compatibility=True, **other_kind)
+        yield place if "://" not in place else Link(place).redacted, finder
+    default = [indexes.default] if indexes.is_default_used else []
+    for url in (*default, *(indexes.extra if indexes.is_default_used else ())):
+        urls = [] if url is None else [url]  # none at all: unearth's default index
+        finder = PackageFinder(session=client, index_urls=urls, ignore_compatibility=True, **other_kind)
+        yield Link(finder.sources[0]["url"]).redacted, finder
+
+
+def _try_link(
+    link: "Link", sha256: str, folder: Path, *, client: "PyPIClient", report: Report, trouble: list[str]
+) -> Path | None:
+    import httpx2
+    from unearth.errors import HashMismatchError, UnpackError
+    from unearth.preparer import download_link
+
+    advertised = (link.hash_option or {}).get("sha256", [sha256])
+    if sha256 not in advertised:
+        trouble.append(f"{link.filename} is offered with another sha256")
+        return None
+    for attempt in range(ATTEMPTS):
+        try:
+            return download_link(client, link, folder, {"sha256": [sha256]}, lambda _, done, total: report(done, total))
+        except HashMismatchError:
+            trouble.append(f"{link.filename} has another sha256")
+            return None
+        except (httpx2.HTTPError, UnpackError) as error:
+            if attempt == ATTEMPTS - 1:
+                trouble.append(f"{link.filename}: {error}")
+    return None

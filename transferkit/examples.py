@@ -1,0 +1,159 @@
+"""Making. Which examples a task's splits hold: reads the task's source, cuts it into splits, checks it.
+
+The report split is never cut from what prompts are trained or chosen on: a training text that also stands in the report
+split is dropped and counted.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from transferkit import artifacts, catalogue
+from transferkit.errors import InputError
+from transferkit.shapes import IntArray
+from transferkit.tasks.base import HubData, LocalData, Split, Task
+
+Row = Mapping[str, object]
+HELD_OUT = 0.2  # share of a single file, or of the training part, set apart when no size says otherwise
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples of one split.
+
+    Attributes:
+        texts: the input columns of each example.
+        gold: index of the right label [n].
+        notes: what drawing the split found.
+    """
+
+    texts: Sequence[tuple[str, ...]]
+    gold: IntArray
+    notes: Mapping[str, int]
+
+    def artifact(self) -> artifacts.Examples:
+        """Return gold labels and text hashes, which may be kept; texts stay where they are."""
+        return artifacts.Examples(self.gold, [text_hash(text) for text in self.texts], self.notes)
+
+
+def text_hash(texts: Sequence[str]) -> str:
+    """Return 16 hex digits, equal for texts of equal letters and digits."""
+    letters = "|".join(re.sub(r"\W+", "", text.lower()) for text in texts)
+    return hashlib.sha256(letters.encode()).hexdigest()[:16]
+
+
+def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
+    """Return the three splits of a task.
+
+    Raises:
+        InputError: the data are not here, lack a column or a label, or a split is empty or holds one class only.
+    """
+    train_rows, report_rows = _read(task, cache)
+    rng = np.random.default_rng(task.split_seed)
+    if report_rows is None:
+        order = rng.permutation(len(train_rows))
+        n_report = round(len(train_rows) * HELD_OUT)
+        report_rows = [train_rows[i] for i in order[:n_report]]
+        train_rows = [train_rows[i] for i in order[n_report:]]
+    report = _convert(task, report_rows, "report")
+    train = _convert(task, train_rows, "train")
+
+    reported = {text_hash(text) for text in report.texts}
+    own = [i for i, text in enumerate(train.texts) if text_hash(text) not in reported]
+    n_dropped = len(train.texts) - len(own)
+
+    order = rng.permutation(own)
+    n_selection = min(round(len(own) * HELD_OUT), task.sizes.selection or len(own))
+    splits: dict[Split, Examples] = {
+        "train": _take(train, order[n_selection:][: task.sizes.train], {"dropped_in_report": n_dropped}),
+        "selection": _take(train, order[:n_selection], {}),
+        "report": _take(report, rng.permutation(len(report.texts))[: task.sizes.report], {}),
+    }
+    for name, split in splits.items():
+        _check(task, name, split)
+    return splits
+
+
+def _read(task: Task, cache: Path | None) -> tuple[Sequence[Row], Sequence[Row] | None]:
+    source = task.source
+    if isinstance(source, LocalData):
+        return _file(source.train), None if source.report is None else _file(source.report)
+    if isinstance(source, HubData):
+        return _hub(source, source.train), _hub(source, source.report)
+    corpus = catalogue.corpus(source.corpus, cache)
+    return corpus.train, corpus.report
+
+
+def _file(name: str) -> Sequence[Row]:
+    import pandas as pd
+
+    path = Path(name)
+    if not path.is_file():
+        raise InputError(f"no data file {path}", fix="put it there, or correct data = … in the study")
+    try:
+        if path.suffix == ".csv":
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        elif path.suffix in {".jsonl", ".json"}:
+            table = pd.read_json(path, lines=True, dtype=False)
+        elif path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            raise InputError(f"{path}: unknown kind of file", fix="use .csv, .jsonl or .parquet")
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"{path}: cannot be read ({error})", fix="check the file; CSV needs a header line") from error
+    return table.to_dict("records")  # type: ignore[return-value]
+
+
+def _hub(source: HubData, split: str) -> Sequence[Row]:
+    import datasets
+
+    try:
+        return datasets.load_dataset(source.dataset, source.config, split=split, revision=source.revision).to_list()
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise InputError(
+            f"data set {source.dataset!r} ({split}) cannot be had ({type(error).__name__}: {str(error).splitlines()[0]})",
+            fix="check id and network; offline, use a catalogue task or a local file",
+        ) from error
+
+
+def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
+    index = {label.value: i for i, label in enumerate(task.labels)}
+    texts: list[tuple[str, ...]] = []
+    gold: list[int] = []
+    for number, row in enumerate(rows, 1):
+        for column in (*task.inputs, task.label):
+            if column not in row:
+                raise InputError(
+                    f"task {task.name!r}: no column {column!r} in its data; there are {', '.join(map(str, row))}",
+                    fix="correct text = … or label = … of the task",
+                )
+        value = str(row[task.label])
+        if value not in index:
+            raise InputError(
+                f"task {task.name!r}: {split} row {number} has the label {value!r}, which the task does not name",
+                fix=f"add it to labels (there are {', '.join(index)}) or drop the row",
+            )
+        texts.append(tuple(str(row[column]) for column in task.inputs))
+        gold.append(index[value])
+    return Examples(texts, np.asarray(gold, dtype=np.int64), {})
+
+
+def _take(examples: Examples, order: IntArray, notes: Mapping[str, int]) -> Examples:
+    return Examples([examples.texts[i] for i in order], examples.gold[order], notes)
+
+
+def _check(task: Task, name: str, split: Examples) -> None:
+    if not len(split.gold):
+        raise InputError(f"task {task.name!r}: the {name} split is empty", fix="give more examples or smaller sizes")
+    classes = Counter(split.gold.tolist())
+    if len(classes) == 1:
+        only = task.labels[classes.popitem()[0]].value
+        raise InputError(
+            f"task {task.name!r}: all {len(split.gold)} examples of the {name} split are {only!r}",
+            fix="give examples of at least two classes, or larger sizes",
+        )

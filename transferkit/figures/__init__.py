@@ -1,0 +1,24 @@
+"""Explaining. Figures as functions: each takes data and `ax=None`, returns the Axes, changes no setting, shows nothing."""
+
+from transferkit.figures.clustered import clustered
+from transferkit.figures.curves import curves
+from transferkit.figures.heatmap import Scale, heatmap
+from transferkit.figures.intervals import intervals
+from transferkit.figures.overlap import overlap
+from transferkit.figures.prompt_map import prompt_map
+from transferkit.figures.scatter import scatter
+from transferkit.figures.structure import structure
+from transferkit.figures.style import style
+
+__all__ = [
+    "Scale",
+    "clustered",
+    "curves",
+    "heatmap",
+    "intervals",
+    "overlap",
+    "prompt_map",
+    "scatter",
+    "structure",
+    "style",
+]

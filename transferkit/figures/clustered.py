@@ -1,0 +1,65 @@
+"""Explaining. A symmetric matrix with similar tasks put side by side, and the tree that puts them there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from transferkit.errors import InputError
+from transferkit.figures.heatmap import Show, heatmap
+from transferkit.figures.style import QUIET
+from transferkit.matrices import Matrix
+from transferkit.shapes import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def clustered(
+    matrix: Matrix,
+    *,
+    ax: Axes | None = None,
+    show: Show | None = None,
+    centre: float | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw a similarity matrix in the order of an average-linkage tree, with the tree above it.
+
+    Raises:
+        InputError: rows and columns differ, fewer than three of them, or a pair was not measured.
+    """
+    from scipy.cluster.hierarchy import dendrogram
+
+    tree = linkage(matrix)
+    drawn = dendrogram(tree, no_plot=True)
+    order = [int(leaf) for leaf in drawn["leaves"]]
+    ax = heatmap(matrix.select(order, order), ax=ax, show=show, centre=centre, title=title, groups="mixed")
+    heading = ax.get_title(loc="left")
+    ax.set_title("")
+    above = ax.inset_axes((0, 1.01, 1, 0.14))
+    for x, y in zip(drawn["icoord"], drawn["dcoord"], strict=True):
+        above.plot((np.asarray(x) - 5) / 10, y, color=QUIET, linewidth=1)
+    above.set(xlim=(-0.5, len(order) - 0.5), ylim=(0, float(tree[:, 2].max()) * 1.05 or 1))
+    above.set_axis_off()
+    above.set_title(heading)
+    return ax
+
+
+def linkage(matrix: Matrix) -> FloatArray:
+    """Return the average-linkage tree of a similarity matrix, scipy's form [n-1,4].
+
+    The distance of a pair is the largest similarity minus theirs, both directions averaged.
+
+    Raises:
+        InputError: rows and columns differ, fewer than three of them, or a pair was not measured.
+    """
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
+
+    off = ~np.eye(len(matrix.sources), len(matrix.targets), dtype=bool)
+    if not matrix.is_square or len(matrix.sources) < 3 or not matrix.is_measured[off].all():
+        raise InputError(f"{matrix.name}: cannot be clustered", fix="use a whole square matrix of at least three tasks")
+    values = (matrix.values + matrix.values.T) / 2
+    distances = np.where(off, values[off].max() - values, 0.0)
+    return hierarchy.linkage(squareform(distances, checks=False), method="average", optimal_ordering=True)

@@ -1,0 +1,120 @@
+"""Explaining. One look for every figure: fonts, colours that colour-blind readers can tell apart, and readable labels.
+
+Nothing here changes a global setting: `style()` is a context, the rest are values and small functions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+# Okabe and Ito's palette without yellow, darkest first where lines are thin
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#4D4D4D", "#8C510A")
+INK = "#1f2328"
+QUIET = "#8a9099"
+MISSING = "#f3f4f6"
+MAPS = {"sequential": "cividis", "diverging": "RdBu_r"}
+HASHSALT = "transferkit"
+TIP = "tip:"
+
+SETTINGS: dict[str, object] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": False,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "grid.color": "#e5e7eb",
+    "hatch.linewidth": 0.6,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "figure.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": HASHSALT,
+    "pdf.fonttype": 42,
+}
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Draw with the package's settings, whatever the user's are; they are back afterwards."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure with constrained layout that no window manager knows of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return the axes given, or the only one of a new figure."""
+    return new_figure(width, height).add_subplot() if ax is None else ax
+
+
+def figure_of(ax: Axes) -> Figure | SubFigure:
+    """Return the figure axes belong to."""
+    figure = ax.figure
+    assert figure is not None
+    return cast("Figure | SubFigure", figure)
+
+
+def group_colours(groups: Iterable[str]) -> dict[str, str]:
+    """Return one colour per group; the same groups get the same colours in every figure."""
+    return {group: PALETTE[i % len(PALETTE)] for i, group in enumerate(sorted(set(groups)))}
+
+
+def tip(artist: Artist, text: str) -> None:
+    """Attach the text a reader sees when pointing at the artist in the HTML report."""
+    artist.set_gid(TIP + quote(text))
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    """Return the relative luminance of an RGB colour (WCAG 2.1)."""
+    rgb = np.asarray(colour[:3], dtype=np.float64)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+def contrast(first: tuple[float, ...], second: tuple[float, ...]) -> float:
+    """Return the contrast of two colours, 1 to 21 (WCAG 2.1)."""
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def ink_on(colour: tuple[float, ...]) -> str:
+    """Return black or white, whichever is easier to read on a colour; one of them always reaches 4.5."""
+    return "white" if contrast(colour, (1.0, 1.0, 1.0)) > contrast(colour, (0.0, 0.0, 0.0)) else "black"

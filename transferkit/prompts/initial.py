@@ -1,0 +1,125 @@
+"""Where a prompt begins: uniform or normal noise, frequent words, label words, a text, another prompt.
+
+The strategies of Lester et al. 2021, section 3.2. Each kind that may come short of rows fills up from the frequent
+vocabulary, as theirs does.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from transferkit.backbones import Backbone
+from transferkit.errors import InputError
+from transferkit.specs import (
+    Initial,
+    LabelWordsInitial,
+    NormalInitial,
+    PromptInitial,
+    TextInitial,
+    UniformInitial,
+    VocabularyInitial,
+)
+from transferkit.tasks.base import Task
+
+STREAM = 1  # this use's stream of a seed; training order has its own
+
+FindPrompt = Callable[[str], Float[np.ndarray, "P d"]]
+
+
+def make_initial(
+    initial: Initial, backbone: Backbone, *, length: int, seed: int, task: Task | None, find_prompt: FindPrompt
+) -> Float[Tensor, "P d"]:
+    """Return the rows training begins from, float32 on the CPU.
+
+    Rows do not depend on the task unless the kind says so: prompts of one seed share their start, as in Su et al. 2022.
+
+    Args:
+        initial: the kind and its parameters.
+        backbone: whose word embeddings are used.
+        length: prompt positions, P.
+        seed: same seed, same rows.
+        task: needed for label words.
+        find_prompt: key → vectors of a stored prompt.
+
+    Raises:
+        InputError: another prompt's shape does not fit, or label words are asked for without a task.
+    """
+    rng = np.random.default_rng([seed, STREAM])
+    shape = (length, backbone.width)
+    if isinstance(initial, UniformInitial):
+        return torch.from_numpy(rng.uniform(initial.low, initial.high, shape).astype(np.float32))
+    if isinstance(initial, NormalInitial):
+        return torch.from_numpy(rng.normal(0.0, initial.std, shape).astype(np.float32))
+    if isinstance(initial, VocabularyInitial):
+        return sampled_words(backbone, length, initial.population, rng)
+    if isinstance(initial, PromptInitial):
+        return _other_prompt(find_prompt(initial.key), shape, initial.key)
+    if isinstance(initial, TextInitial):
+        rows = _words(backbone, backbone.tokenizer(initial.text, add_special_tokens=False)["input_ids"])
+    else:
+        rows = _label_rows(backbone, task)
+    return _filled(rows, backbone, length, initial, rng)
+
+
+def frequent_ids(backbone: Backbone, population: int) -> list[int]:
+    """Return the first whole words of a vocabulary, which its builder ordered by frequency.
+
+    Special tokens, placeholders, word pieces and single characters are passed over.
+    """
+    tokenizer = backbone.tokenizer
+    special = set(tokenizer.all_special_ids)
+    by_id = sorted((i, token) for token, i in tokenizer.get_vocab().items())
+    # Byte-level and sentence-piece vocabularies mark word beginnings; WordPiece marks continuations instead.
+    marked = any(token.startswith(("Ġ", "▁")) for _, token in by_id)
+
+    def is_word(token: str) -> bool:
+        text = token[1:] if marked and token[:1] in "Ġ▁" else token
+        begins = token.startswith(("Ġ", "▁")) if marked else not token.startswith(("##", "["))
+        return begins and len(text) > 1 and text.isalpha()
+
+    return [i for i, token in by_id if i not in special and is_word(token)][:population]
+
+
+def sampled_words(
+    backbone: Backbone, length: int, population: int, rng: np.random.Generator
+) -> Float[Tensor, "P d"]:
+    """Return embeddings of frequent words, without replacement unless the prompt is longer than the population."""
+    known = frequent_ids(backbone, population) or list(range(len(backbone.tokenizer)))
+    return _words(backbone, rng.choice(known, size=length, replace=length > len(known)).tolist())
+
+
+def _words(backbone: Backbone, ids: list[int]) -> Float[Tensor, "P d"]:
+    with torch.no_grad():
+        return backbone.words(torch.tensor(ids, dtype=torch.long)).float().cpu()
+
+
+def _label_rows(backbone: Backbone, task: Task | None) -> Float[Tensor, "K d"]:
+    if task is None:
+        raise InputError("a label-word initial prompt needs a task", fix='use initial = { kind = "vocabulary" }')
+    pieces = [backbone.tokenizer(f" {label.word}", add_special_tokens=False)["input_ids"] for label in task.labels]
+    return torch.stack([_words(backbone, ids).mean(0) for ids in pieces])
+
+
+def _filled(
+    rows: Float[Tensor, "N d"],
+    backbone: Backbone,
+    length: int,
+    initial: TextInitial | LabelWordsInitial,
+    rng: np.random.Generator,
+) -> Float[Tensor, "P d"]:
+    lacking = length - len(rows)
+    if lacking <= 0:
+        return rows[:length]
+    return torch.cat([rows, sampled_words(backbone, lacking, initial.population, rng)])
+
+
+def _other_prompt(vectors: Float[np.ndarray, "P d"], shape: tuple[int, int], key: str) -> Float[Tensor, "P d"]:
+    if vectors.shape != shape:
+        raise InputError(
+            f"initial prompt {key} is {vectors.shape[0]} × {vectors.shape[1]}, not {shape[0]} × {shape[1]}",
+            fix=f"use prompt_length = {vectors.shape[0]} and a prompt of a backbone of width {shape[1]}",
+        )
+    return torch.from_numpy(np.array(vectors, dtype=np.float32))

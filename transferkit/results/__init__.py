@@ -1,0 +1,189 @@
+"""Explaining. The answer: a store read through a study, as matrices, curves and tables."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from transferkit.indicators import Indicator
+from transferkit.matrices import Diagonal, Matrix
+from transferkit.results import agreements, inventory, scores, similarity, training
+from transferkit.results.reading import Question, Reading
+from transferkit.results.similarity import SeedPairs
+from transferkit.shapes import FloatArray
+from transferkit.specs import Spec, key
+from transferkit.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Question", "Results"]
+
+LEAST_GAP = 0.02  # a prompt that beats a random one by less says nothing about what transfers
+
+
+class Results:
+    """A store read through a study; every number is computed when asked for.
+
+    Args:
+        study: what is asked.
+        store: where the artifacts are.
+        seed: of the bootstrap and the relabellings.
+        n_resamples: bootstrap resamples behind each interval.
+    """
+
+    def __init__(self, study: Question, store: Store, *, seed: int = 0, n_resamples: int = 4000) -> None:
+        self.study = study
+        self.store = store
+        self.seed = seed
+        self.n_resamples = n_resamples
+        self._reading = Reading(study, store)
+        self._indicators: dict[tuple[Indicator, str, SeedPairs], Matrix] = {}
+
+    # --- what is there -----------------------------------------------------------------------------------------------
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Names of the backbones, in the study's order."""
+        return self._reading.backbones
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks, by group, then name."""
+        return tuple(task.name for task in self._reading.tasks)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the prompts."""
+        return tuple(sorted({spec.seed for spec in self._reading.prompts}))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of every artifact of the study that is there."""
+        return tuple(key(spec) for spec in self._reading.specs if self.store.has(spec))
+
+    def missing(self) -> list[Spec]:
+        """Return the specs the store has no artifact of; `inventory` counts them per kind."""
+        return self._reading.missing()
+
+    def inventory(self) -> pd.DataFrame:
+        """Return per kind of artifact: asked, there, missing."""
+        return inventory.inventory(self._reading)
+
+    def task_table(self) -> pd.DataFrame:
+        """Return one row per task: group, classes, metric, chance, n of the report split, largest class, notes."""
+        return inventory.task_table(self._reading)
+
+    def leakage(self) -> pd.DataFrame:
+        """Return the pairs of tasks whose report splits share texts: task, other, shared, share_of_task."""
+        return inventory.leakage(self._reading)
+
+    def integrity(self) -> pd.DataFrame:
+        """Return the scores that do not follow from their predictions; empty when all is well."""
+        return inventory.integrity(self._reading)
+
+    def provenance(self) -> pd.DataFrame:
+        """Return facts about what made the artifacts, with how many artifacts share each value."""
+        return inventory.provenance(self._reading)
+
+    # --- training ----------------------------------------------------------------------------------------------------
+    def curves(self, backbone: str | None = None) -> pd.DataFrame:
+        """Return one row per evaluation: backbone, task, group, seed, step and what the history holds."""
+        return training.curves(self._reading, backbone)
+
+    def training_health(self) -> pd.DataFrame:
+        """Return one row per prompt: steps, best step, norms, relative change, alarms."""
+        return training.training_health(self._reading)
+
+    # --- scores ------------------------------------------------------------------------------------------------------
+    def transfer(
+        self, backbone: str | None = None, source_backbone: str | None = None, *, baselines: Diagonal = "without"
+    ) -> Matrix:
+        """Return mean scores over seeds [source,target], tasks by group, then name.
+
+        Args:
+            backbone: where the prompts are used; the study's first by default.
+            source_backbone: where they were trained; the same by default.
+            baselines: whether rows for no prompt, majority and random prompt are added below.
+        """
+        name = self.backbones[0] if backbone is None else backbone
+        return scores.transfer(self._reading, name, source_backbone=source_backbone, baselines=baselines)
+
+    def own(self, backbone: str) -> FloatArray:
+        """Return the mean score of each task's own prompts [target]."""
+        return self.transfer(backbone).diagonal()
+
+    def random(self, backbone: str) -> FloatArray:
+        """Return the mean score of random prompts on each task [target]."""
+        return self.baselines(backbone)["random prompt"].to_numpy(dtype=np.float64)
+
+    def relative(self, backbone: str) -> Matrix:
+        """Return transfer divided by the target's own score."""
+        return self.transfer(backbone).relative()
+
+    def chance_corrected(self, backbone: str) -> Matrix:
+        """Return transfer between the random prompt (0) and the own prompt (1); no cells where the two are 2 points apart or less."""
+        return self.transfer(backbone).chance_corrected(self.random(backbone), least_gap=LEAST_GAP)
+
+    def forms(self, backbone: str) -> dict[str, Matrix]:
+        """Return the transfer matrix as raw, relative and chance-corrected scores."""
+        return {
+            "raw": self.transfer(backbone),
+            "relative": self.relative(backbone),
+            "chance-corrected": self.chance_corrected(backbone),
+        }
+
+    def cross_model(self) -> Matrix:
+        """Return mean scores over (backbone, task) sources and targets; grouped by backbone."""
+        return scores.cross_model(self._reading)
+
+    def baselines(self, backbone: str) -> pd.DataFrame:
+        """Return per task: chance, no prompt, majority, random prompt with its spread over draws."""
+        return scores.baselines(self._reading, self._reading.check_backbone(backbone))
+
+    def own_scores(self, backbone: str | None = None) -> pd.DataFrame:
+        """Return per backbone and task: score, seeds, n, baselines, and the gain over the best one with intervals.
+
+        `low` and `high` are over seeds and examples together where there are several seeds, else over examples.
+        """
+        table = self._own_scores
+        return table.copy() if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
+
+    @cached_property
+    def _own_scores(self) -> pd.DataFrame:
+        return scores.own_scores(self._reading, seed=self.seed, n_resamples=self.n_resamples)
+
+    # --- similarity --------------------------------------------------------------------------------------------------
+    def indicator(self, indicator: Indicator, backbone: str | None = None, *, seed_pairs: SeedPairs = "all") -> Matrix:
+        """Return an indicator's values, mean over pairs of seeds [source,target].
+
+        The diagonal compares different seeds of one task, the ceiling for any other pair; itself where there is one
+        seed. Prompts of one seed may begin alike: `seed_pairs="other"` leaves those pairs out.
+        """
+        name = self.backbones[0] if backbone is None else backbone
+        asked = (indicator, name, seed_pairs)
+        if asked not in self._indicators:
+            found = similarity.indicator_matrix(self._reading, indicator, name, seed_pairs=seed_pairs)
+            self._indicators[asked] = found
+        return self._indicators[asked]
+
+    def overlap_by_block(self, backbone: str) -> pd.DataFrame:
+        """Return per block and relation: mean, low, high overlap, n_pairs, chance, density."""
+        return similarity.overlap_by_block(self._reading, backbone)
+
+    def overlap_table(self, backbone: str) -> pd.DataFrame:
+        """Return the same for all blocks, the bottom third and the top third."""
+        return similarity.overlap_table(self._reading, backbone)
+
+    def prompt_points(self, backbone: str) -> tuple[pd.DataFrame, FloatArray]:
+        """Return prompts and what they began from in their principal plane, and the variance per axis [2]."""
+        return similarity.prompt_points(self._reading, backbone)
+
+    def agreements(self, backbone: str) -> pd.DataFrame:
+        """Return the agreement of every indicator with every form of transfer, in every grouping."""
+        return agreements.agreements(self._reading, self.forms(backbone), backbone, seed=self.seed)
+
+    def partial_agreements(self, backbone: str) -> pd.DataFrame:
+        """Return the agreement over all cells with prompt norm, or same group, taken out."""
+        return agreements.partial_agreements(self._reading, self.forms(backbone), backbone)

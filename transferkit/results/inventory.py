@@ -1,0 +1,126 @@
+"""Explaining. What the store holds of a study, whether it can be trusted, and what made it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from transferkit.artifacts import Score
+from transferkit.results.reading import Reading
+from transferkit.specs import key
+from transferkit.statistics import scores_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("examples", "prompt", "score", "neurons")
+MOST_VALUES = 6
+TIMES = ("_s", "time", "seconds", "started", "finished", "date", "steps_per_s", "alarms")
+
+
+def inventory(reading: Reading) -> pd.DataFrame:
+    """Return per kind of artifact how many the study asks for and how many are there."""
+    import pandas as pd
+
+    asked = Counter(spec.kind for spec in reading.specs)
+    missing = Counter(spec.kind for spec in reading.missing())
+    rows = [
+        {"kind": kind, "asked": asked[kind], "there": asked[kind] - missing[kind], "missing": missing[kind]}
+        for kind in KINDS
+    ]
+    return pd.DataFrame(rows)
+
+
+def task_table(reading: Reading) -> pd.DataFrame:
+    """Return one row per task: group, classes, metric, chance, examples of the report split."""
+    import pandas as pd
+
+    rows = []
+    for task in reading.tasks:
+        examples = reading.gold(task.name)
+        counts = np.bincount(examples.gold, minlength=len(task.labels)) if examples else np.zeros(1)
+        rows.append(
+            {
+                "task": task.name,
+                "group": task.group,
+                "classes": len(task.labels),
+                "metric": task.metric,
+                "chance": task.chance,
+                "n": len(examples.gold) if examples else 0,
+                "largest_class": float(counts.max() / counts.sum()) if counts.sum() else float("nan"),
+                "notes": "; ".join(f"{name} {count}" for name, count in examples.notes.items()) if examples else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def leakage(reading: Reading) -> pd.DataFrame:
+    """Return the pairs of tasks whose report splits share texts."""
+    import pandas as pd
+
+    found = {task.name: reading.gold(task.name) for task in reading.tasks}
+    hashes = {name: set(examples.hashes) for name, examples in found.items() if examples}
+    rows = [
+        {"task": a, "other": b, "shared": len(both), "share_of_task": len(both) / len(hashes[a])}
+        for a, b in combinations(hashes, 2)
+        if (both := hashes[a] & hashes[b])
+    ]
+    return pd.DataFrame(rows, columns=["task", "other", "shared", "share_of_task"])
+
+
+def integrity(reading: Reading) -> pd.DataFrame:
+    """Return the scores whose metric does not follow from their predictions, and splits of another length."""
+    import pandas as pd
+
+    rows = []
+    for spec in reading.scores:
+        score, examples = reading.get(spec, Score), reading.gold(spec.task.name)
+        if score is None or examples is None:
+            continue
+        problem = None
+        if len(score.predicted) != len(examples.gold):
+            problem = f"{len(score.predicted)} predictions for {len(examples.gold)} examples"
+        else:
+            counts = np.ones((1, len(examples.gold)))
+            again = scores_of(score.predicted[None], examples.gold, counts, metric=spec.task.metric)[0, 0]
+            if abs(again - score.metrics[spec.task.metric]) > 1e-6:
+                problem = f"{spec.task.metric} {score.metrics[spec.task.metric]:.4f} kept, {again:.4f} from predictions"
+        if problem:
+            rows.append({"key": key(spec), "backbone": spec.backbone.name, "task": spec.task.name, "problem": problem})
+    return pd.DataFrame(rows, columns=["key", "backbone", "task", "problem"])
+
+
+def provenance(reading: Reading) -> pd.DataFrame:
+    """Return what made the artifacts: backbones, arithmetic, and the hosts and versions in their meta files."""
+    import pandas as pd
+
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for spec in (*reading.prompts, *reading.scores, *reading.neurons):
+        if not reading.store.has(spec):
+            continue
+        revision = spec.backbone.revision
+        shown = revision[:12] if len(revision) >= 40 else revision
+        seen[f"backbone {spec.backbone.name}"][f"revision {shown}, {spec.backbone.dtype}, {spec.readout.kind} readout"] += 1
+        for name, value in _iter_facts(reading.store.meta(spec)):
+            seen[name][value] += 1
+    rows = []
+    for name, values in seen.items():
+        if len(values) > MOST_VALUES:
+            continue
+        rows += [{"fact": name, "value": value, "artifacts": count} for value, count in values.most_common()]
+    return pd.DataFrame(rows, columns=["fact", "value", "artifacts"])
+
+
+def _iter_facts(meta: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the facts of a meta file that do not change from run to run, nested ones with a dotted name."""
+    for name, value in meta.items():
+        if any(name.endswith(part) or name.startswith(part) for part in TIMES):
+            continue
+        if isinstance(value, Mapping):
+            yield from _iter_facts({str(k): v for k, v in value.items()}, f"{prefix}{name}.")
+        elif isinstance(value, str | int | bool) and value != "":
+            yield f"{prefix}{name}", str(value)

@@ -1,0 +1,194 @@
+"""Explaining. From scores to matrices and tables: transfer, baselines, and what training a prompt gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from transferkit.artifacts import Score
+from transferkit.matrices import Diagonal, Matrix
+from transferkit.results.reading import Cell, Reading
+from transferkit.specs import Majority, NoPrompt, PromptSource, RandomPrompt, ScoreSpec, TrainedPrompt, key
+from transferkit.statistics import compare
+from transferkit.tasks.base import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BASELINES: dict[str, type[PromptSource]] = {  # pyright: ignore[reportInvalidTypeForm]
+    "no prompt": NoPrompt,
+    "majority": Majority,
+    "random prompt": RandomPrompt,
+}
+
+
+def baseline_specs(reading: Reading, backbone: str, task: str, name: str) -> list[ScoreSpec]:
+    """Return the scores of one baseline; the random prompt has one per draw."""
+    return [s for s in reading.measured_on(backbone, task) if isinstance(s.source, BASELINES[name])]
+
+
+def transfer(
+    reading: Reading, backbone: str, *, source_backbone: str | None = None, baselines: Diagonal = "without"
+) -> Matrix:
+    """Return mean scores of every task's prompts on every task [source,target], by group, then name."""
+    origin = reading.check_backbone(source_backbone or backbone)
+    names = [task.name for task in reading.tasks]
+    groups = [task.group for task in reading.tasks]
+    rows = [[reading.cell(backbone, t, source=s, source_backbone=origin) for t in names] for s in names]
+    labels, row_groups = list(names), list(groups)
+    if baselines == "with":
+        for name in BASELINES:
+            rows.append([reading.mean(baseline_specs(reading, backbone, t, name)) for t in names])
+            labels.append(name)
+            row_groups.append("baseline")
+    moved = "" if origin == backbone else f", prompts of {origin}"
+    return _matrix(rows, sources=(labels, row_groups), targets=(names, groups), name=f"score on {backbone}{moved}")
+
+
+def cross_model(reading: Reading) -> Matrix:
+    """Return mean scores over (backbone, task) sources and targets; pairs the study does not ask for are no cells."""
+    places = [(backbone, task) for backbone in reading.backbones for task in reading.tasks]
+    rows = [
+        [reading.cell(b, t.name, source=s.name, source_backbone=origin) for b, t in places] for origin, s in places
+    ]
+    labels = [f"{backbone} · {task.name}" for backbone, task in places], [backbone for backbone, _ in places]
+    return _matrix(rows, sources=labels, targets=labels, name="score within and across backbones")
+
+
+def _matrix(
+    rows: Sequence[Sequence[Cell]],
+    *,
+    sources: tuple[list[str], list[str]],
+    targets: tuple[list[str], list[str]],
+    name: str,
+) -> Matrix:
+    n_seeds = max((len(cell.keys) for row in rows for cell in row), default=0)
+    return Matrix(
+        values=np.array([[cell.value for cell in row] for row in rows]),
+        state=np.array([[cell.state for cell in row] for row in rows]),
+        n=np.array([[cell.n for cell in row] for row in rows]),
+        low=np.array([[cell.low for cell in row] for row in rows]),
+        high=np.array([[cell.high for cell in row] for row in rows]),
+        sources=tuple(sources[0]),
+        source_groups=tuple(sources[1]),
+        targets=tuple(targets[0]),
+        target_groups=tuple(targets[1]),
+        name=name,
+        interval=f"95 % t over {n_seeds} seeds" if n_seeds > 1 else "95 % Wilson over examples",
+        keys=tuple(dict.fromkeys(key for row in rows for cell in row for key in cell.keys)),
+    )
+
+
+def baselines(reading: Reading, backbone: str) -> pd.DataFrame:
+    """Return what needs no training, one row per task; the random prompt with its spread over draws."""
+    import pandas as pd
+
+    rows = []
+    for task in reading.tasks:
+        row: dict[str, object] = {"backbone": backbone, "task": task.name, "group": task.group, "chance": task.chance}
+        for name in BASELINES:
+            row[name] = reading.mean(baseline_specs(reading, backbone, task.name, name)).value
+        draws = _values(reading, baseline_specs(reading, backbone, task.name, "random prompt"))
+        row["random sd"] = float(np.std(draws, ddof=1)) if len(draws) > 1 else float("nan")
+        row["random draws"] = len(draws)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def own_scores(reading: Reading, *, seed: int, n_resamples: int) -> pd.DataFrame:
+    """Return per backbone and task what its own prompt scores, and whether it beats the best baseline."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        _own_row(reading, backbone, task, np.random.default_rng([seed, b, t]), n_resamples)
+        for b, backbone in enumerate(reading.backbones)
+        for t, task in enumerate(reading.tasks)
+    )
+
+
+def _own_row(
+    reading: Reading, backbone: str, task: Task, generator: np.random.Generator, n_resamples: int
+) -> dict[str, object]:
+    own = [
+        spec
+        for spec in reading.measured_on(backbone, task.name)
+        if isinstance(spec.source, TrainedPrompt)
+        and spec.source.task == task.name
+        and spec.source.backbone == backbone
+    ]
+    cell = reading.mean(own)
+    values = _values(reading, own)
+    row: dict[str, object] = {
+        "backbone": backbone,
+        "task": task.name,
+        "group": task.group,
+        "metric": task.metric,
+        "n": cell.n,
+        "seeds": ", ".join(str(spec.source.seed) for spec in own if isinstance(spec.source, TrainedPrompt)),
+        "n_seeds": len(own),
+        "score": cell.value,
+        "score_low": float(min(values, default=np.nan)),
+        "score_high": float(max(values, default=np.nan)),
+        "chance": task.chance,
+    }
+    scores = {name: reading.mean(baseline_specs(reading, backbone, task.name, name)).value for name in BASELINES}
+    row |= scores
+    known = {name: value for name, value in scores.items() if not np.isnan(value)}
+    best = max(known, key=lambda name: known[name], default=None)
+    row |= {"best_baseline": best, "best_baseline_score": np.nan if best is None else known[best]}
+    row |= _gain(reading, own, best=best, generator=generator, n_resamples=n_resamples)
+    row["keys"] = " ".join(key(spec) for spec in own)
+    return row
+
+
+def _gain(
+    reading: Reading,
+    own: Sequence[ScoreSpec],
+    *,
+    best: str | None,
+    generator: np.random.Generator,
+    n_resamples: int,
+) -> dict[str, object]:
+    """Return the difference to the best baseline with its intervals; blanks where something is missing."""
+    blank = dict.fromkeys(("difference", "low", "high", "examples_low", "examples_high", "seeds_low", "seeds_high"), np.nan)
+    empty: dict[str, object] = {**blank, "excludes_zero": None, "interval": None}
+    if not own or best is None:
+        return empty
+    spec = own[0]
+    examples = reading.gold(spec.task.name)
+    trained = _predicted(reading, own)
+    other = _predicted(reading, baseline_specs(reading, spec.backbone.name, spec.task.name, best))
+    if examples is None or len(trained) < len(own) or not other:
+        return empty
+    found = compare(
+        np.array(trained),
+        np.array(other),
+        examples.gold,
+        metric=spec.task.metric,
+        generator=generator,
+        n_resamples=n_resamples,
+    )
+    claim = found.widest_claim
+    return {
+        "difference": found.difference,
+        "low": claim.low,
+        "high": claim.high,
+        "examples_low": found.examples.low,
+        "examples_high": found.examples.high,
+        "seeds_low": found.seeds.low if found.seeds else np.nan,
+        "seeds_high": found.seeds.high if found.seeds else np.nan,
+        "excludes_zero": claim.excludes(0.0),
+        "interval": claim.method,
+    }
+
+
+def _predicted(reading: Reading, specs: Sequence[ScoreSpec]) -> list[np.ndarray]:
+    found = [reading.get(spec, Score) for spec in specs]
+    return [score.predicted for score in found if score is not None]
+
+
+def _values(reading: Reading, specs: Sequence[ScoreSpec]) -> list[float]:
+    found = [reading.get(spec, Score) for spec in specs]
+    return [score.metrics[spec.task.metric] for spec, score in zip(specs, found, strict=True) if score is not None]

@@ -1,0 +1,82 @@
+"""Explaining. How the prompts of a study were trained: their curves, and whether any run looks dead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from transferkit.artifacts import Cell, Prompt
+from transferkit.results.reading import Reading
+from transferkit.specs import PromptSpec, key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CURVE = ("backbone", "task", "group", "seed", "step")
+
+
+def curves(reading: Reading, backbone: str | None) -> pd.DataFrame:
+    """Return one row per evaluation of every prompt that is there."""
+    import pandas as pd
+
+    rows = [
+        {
+            "backbone": spec.backbone.name,
+            "task": spec.task.name,
+            "group": spec.task.group,
+            "seed": spec.seed,
+            **record,
+        }
+        for spec, prompt in reading.iter_prompts(backbone)
+        for record in prompt.history
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*CURVE, "selection_score"])
+
+
+def training_health(reading: Reading) -> pd.DataFrame:
+    """Return one row per prompt: steps, best step, norms before and after, and alarms raised while training."""
+    import pandas as pd
+
+    rows = [_health(spec, prompt, reading.store.meta(spec)) for spec, prompt in reading.iter_prompts()]
+    columns = ["backbone", "task", "seed", "steps", "best_step", "best_selection_score", "initial_norm", "final_norm"]
+    return pd.DataFrame(rows, columns=[*columns, "relative_change", "alarms", "key"])
+
+
+def _health(spec: PromptSpec, prompt: Prompt, meta: Mapping[str, object]) -> dict[str, object]:
+    live = np.asarray(prompt.live, dtype=bool)
+    vectors, initial = (np.asarray(a, dtype=np.float64)[live] for a in (prompt.vectors, prompt.initial))
+    begun = float(np.linalg.norm(initial, axis=1).mean()) if live.any() else float("nan")
+    moved = float(np.linalg.norm(vectors - initial))
+    scored = [r for r in prompt.history if isinstance(r.get("selection_score"), int | float)]
+    best = max(scored, key=_selection, default=None)
+    start = float(np.linalg.norm(initial))
+    return {
+        "backbone": spec.backbone.name,
+        "task": spec.task.name,
+        "seed": spec.seed,
+        "steps": max((s for r in prompt.history if isinstance(s := r.get("step"), int)), default=0),
+        "best_step": best.get("step") if best else None,
+        "best_selection_score": best.get("selection_score") if best else None,
+        "initial_norm": begun,
+        "final_norm": float(np.linalg.norm(vectors, axis=1).mean()) if live.any() else float("nan"),
+        "relative_change": moved / start if start > 0 else float("nan"),
+        "alarms": ", ".join(said(meta.get("alarms"))),
+        "key": key(spec),
+    }
+
+
+def said(alarms: object) -> list[str]:
+    """Return alarms as words, however they were written down."""
+    if isinstance(alarms, Mapping):
+        return [str(name) for name, raised in alarms.items() if raised]
+    if isinstance(alarms, Sequence) and not isinstance(alarms, str):
+        return [str(alarm) for alarm in alarms]
+    return [str(alarms)] if alarms else []
+
+
+def _selection(record: Mapping[str, Cell]) -> float:
+    value = record["selection_score"]
+    assert isinstance(value, int | float)
+    return float(value)

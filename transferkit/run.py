@@ -1,0 +1,150 @@
+"""Fill a store with what a study asks for: plan what is missing, group it, execute, say what happened."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from transferkit import sources, study
+from transferkit.backbones.base import Device
+from transferkit.errors import StoreError
+from transferkit.examples import load
+from transferkit.executors import Executor, Inline
+from transferkit.progress import Quiet, Reporter
+from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, key
+from transferkit.store import Overwrite, Store
+from transferkit.study import Study
+from transferkit.tasks.base import Task
+from transferkit.work import Group, Workshop, count_units
+
+LOG = logging.getLogger("transferkit")
+Stage = Literal["train", "measure"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study lacks.
+
+    Attributes:
+        examples, prompts, scores, neurons: groups of missing artifacts, in the order of working.
+        n_present: artifacts that are there already.
+    """
+
+    examples: tuple[Group, ...]
+    prompts: tuple[Group, ...]
+    scores: tuple[Group, ...]
+    neurons: tuple[Group, ...]
+    n_present: int
+
+    @property
+    def n_missing(self) -> int:
+        """Artifacts to make."""
+        groups = (*self.examples, *self.prompts, *self.scores, *self.neurons)
+        return sum(len(group.specs) for group in groups)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What filling a store came to."""
+
+    n_made: int
+    n_present: int
+    failed: tuple[Spec, ...]
+
+
+def plan(
+    asked: Study, store: Store, *, stages: Sequence[Stage] = ("train", "measure"), overwrite: Overwrite = "only-missing"
+) -> Plan:
+    """Return what is missing, grouped so that a backbone is loaded and a task read once.
+
+    Raises:
+        InputError: the study names something unknown; nothing has been loaded.
+    """
+    specs = [s for s in asked.specs() if _stage(s) in stages]
+    missing = [s for s in specs if overwrite == "always" or not store.has(s)]
+    names = {model.spec: name for model, name in zip(asked.models, asked.backbones, strict=True)}
+    sizes = {key(spec): spec for spec in asked.examples()}
+
+    def n_examples(task: Task) -> int:
+        spec = sizes[key(ExamplesSpec(task=task))]
+        with contextlib.suppress(StoreError):
+            return len(store.get(spec).gold)  # type: ignore[union-attr]
+        return task.sizes.report or 1000
+
+    def grouped(kind: type, together: object) -> tuple[Group, ...]:
+        found: dict[object, list[Spec]] = {}
+        for spec in missing:
+            if isinstance(spec, kind):
+                found.setdefault(together(spec), []).append(spec)  # type: ignore[operator]
+        return tuple(
+            Group(tuple(same), None if kind is ExamplesSpec else names[same[0].backbone], count_units(same, n_examples))  # type: ignore[union-attr]
+            for same in found.values()
+        )
+
+    return Plan(
+        examples=grouped(ExamplesSpec, key),
+        prompts=grouped(PromptSpec, key),
+        scores=grouped(ScoreSpec, lambda s: (s.backbone, key(ExamplesSpec(task=s.task)))),
+        neurons=grouped(NeuronsSpec, lambda s: s.backbone),
+        n_present=len(specs) - len(missing),
+    )
+
+
+def fill(
+    asked: Study,
+    store: Store,
+    *,
+    stages: Sequence[Stage] = ("train", "measure"),
+    overwrite: Overwrite = "only-missing",
+    device: Device = "auto",
+    cache: Path | None = None,
+    reporter: Reporter | None = None,
+) -> Outcome:
+    """Make what a study asks for and the store lacks; killed and called again, it goes on where it stopped.
+
+    Args:
+        asked: the study.
+        store: where everything goes.
+        stages: "train" makes prompts, "measure" scores and neurons; measuring needs the prompts.
+        overwrite: "always" makes everything anew.
+        device: "auto" takes a GPU when there is one.
+        cache: the catalogue's folder; the user's cache by default.
+        reporter: shows progress; silent by default.
+
+    Raises:
+        InputError: the study is not right, or an asset is not here; said before any model is loaded.
+        StoreError: the store cannot be written.
+    """
+    reporter = reporter or Quiet()
+    store.sweep()
+    check(asked, cache=cache)
+    workshop = Workshop(store, device=device, cache=cache, overwrite=overwrite)
+    executor: Executor = Inline(workshop)
+    first = plan(asked, store, stages=stages, overwrite=overwrite)
+    executor.run("data", first.examples, store, reporter)
+    todo = plan(asked, store, stages=stages, overwrite=overwrite)  # now the sizes of the splits are known
+    executor.run("train", todo.prompts, store, reporter)
+    executor.run("score", todo.scores, store, reporter)
+    executor.run("neurons", todo.neurons, store, reporter)
+    store.write_file(store.root / "studies" / f"{asked.name}.json", study.to_json(asked))
+    store.write_index()
+    failed = tuple(s for s in asked.specs() if _stage(s) in stages and not store.has(s))
+    return Outcome(first.n_missing - len(failed), first.n_present, failed)
+
+
+def check(asked: Study, *, cache: Path | None = None) -> None:
+    """Make sure everything a study needs is here and fits, before any model is loaded.
+
+    Raises:
+        InputError: an unknown name, a missing asset, data that do not fit; the message names the fix.
+    """
+    for model, name in zip(asked.models, asked.backbones, strict=True):
+        sources.folder(name, model.spec, cache)
+    for task in asked.resolved_tasks:
+        load(task, cache=cache)
+
+
+def _stage(spec: Spec) -> Stage:
+    return "train" if isinstance(spec, (PromptSpec, ExamplesSpec)) else "measure"

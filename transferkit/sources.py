@@ -1,0 +1,107 @@
+"""Shelf. What a backbone's name means: a catalogue entry, a local folder, or a model of the Hugging Face hub.
+
+Nothing is downloaded from the catalogue here; a hub id follows Hugging Face's own cache and offline rules.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from transferkit import catalogue
+from transferkit.errors import InputError, nearest
+from transferkit.specs import BackboneSpec
+
+ReadoutKind = Literal["masked", "embedding"]
+Dtype = Literal["float32", "bfloat16"]
+CONFIG_FILES = ("config.json", "modules.json")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A backbone by name, before any of its weights are read.
+
+    Attributes:
+        spec: what enters keys.
+        readout: the readout its own files ask for.
+        upstream: hub id that PEFT folders name.
+    """
+
+    spec: BackboneSpec
+    readout: ReadoutKind
+    upstream: str
+
+
+def describe(name: str, dtype: Dtype = "float32") -> Model:
+    """Return what a backbone's name means.
+
+    Args:
+        name: a catalogue name, a local folder, or a hub id with an optional `@revision`.
+        dtype: arithmetic of its weights.
+
+    Raises:
+        InputError: the name means nothing here.
+    """
+    if name in catalogue.ENTRIES and catalogue.ENTRIES[name].kind == "backbone":
+        entry = catalogue.ENTRIES[name]
+        spec = BackboneSpec(name=name, revision=str(entry.weights_sha256), dtype=dtype)
+        return Model(spec, entry.readout or "embedding", entry.hub_id or name)
+    if (Path(name) / "config.json").is_file():
+        folder = Path(name).resolve()
+        spec = BackboneSpec(name=folder.name, revision=_weights_digest(folder), dtype=dtype)
+        return Model(spec, _readout(folder), str(name))
+    if name.count("/") == 1 and not name.startswith((".", "/")):
+        hub_id, _, revision = name.partition("@")
+        spec = BackboneSpec(name=hub_id, revision=revision or "main", dtype=dtype)
+        return Model(spec, _readout(_hub_folder(spec, CONFIG_FILES)), hub_id)
+    known = [entry.name for entry in catalogue.ENTRIES.values() if entry.kind == "backbone"]
+    raise InputError(f"unknown backbone {name!r}", fix=nearest(name, known) + ", a folder with config.json, or a hub id")
+
+
+def folder(name: str, spec: BackboneSpec, cache: Path | None = None) -> Path:
+    """Return the local folder of a backbone's files.
+
+    Raises:
+        InputError: its files are not here; the message says how to get them.
+        StoreError: the catalogue's files were altered.
+    """
+    if name in catalogue.ENTRIES:
+        return catalogue.folder(name, cache)
+    if (Path(name) / "config.json").is_file():
+        return Path(name)
+    return _hub_folder(spec, None)
+
+
+def _readout(place: Path) -> ReadoutKind:
+    """Sentence encoders bring `modules.json`; a masked language model says so in its config."""
+    if (place / "modules.json").is_file():
+        return "embedding"
+    config = json.loads((place / "config.json").read_text())
+    masked = any(str(name).endswith("ForMaskedLM") for name in config.get("architectures") or [])
+    return "masked" if masked else "embedding"
+
+
+def _weights_digest(place: Path) -> str:
+    files = sorted(place.glob("*.safetensors"))
+    if not files:
+        raise InputError(f"{place}: no .safetensors weights", fix="save the model with save_pretrained, which writes them")
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _hub_folder(spec: BackboneSpec, only: tuple[str, ...] | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    weights = ("*.json", "*.txt", "*.model", "*.safetensors", "1_Pooling/*")
+    try:
+        return Path(snapshot_download(spec.name, revision=spec.revision, allow_patterns=list(only or weights)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"backbone {spec.name!r}: not in the local Hugging Face cache and not reachable ({type(error).__name__})",
+            fix="check the id and the network, or use a catalogue backbone or a local folder",
+        ) from error

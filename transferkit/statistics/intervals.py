@@ -1,0 +1,186 @@
+"""Explaining. How sure is a score, and is a trained prompt really better than what needs no training?
+
+Three sources of chance are kept apart: which examples were drawn, which seed the prompt was trained from, and both.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from transferkit.errors import InputError
+from transferkit.shapes import BoolArray, FloatArray, IntArray
+
+LEVEL = 0.95
+Metric = Literal["accuracy", "macro_f1"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval and how it was found."""
+
+    low: float
+    high: float
+    method: str
+    level: float = LEVEL
+
+    def excludes(self, value: float = 0.0) -> bool:
+        """Tell whether a value lies outside."""
+        return value < self.low or value > self.high
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A mean difference of scores with its intervals.
+
+    Attributes:
+        difference: mean of the first side minus mean of the second.
+        examples: paired bootstrap over examples, the prompts at hand held fixed.
+        seeds: t interval over seeds, the examples at hand held fixed; None for one seed.
+        both: bootstrap over seeds and examples together; None for one seed.
+    """
+
+    difference: float
+    examples: Interval
+    seeds: Interval | None
+    both: Interval | None
+
+    @property
+    def widest_claim(self) -> Interval:
+        """The interval a claim should rest on: over seeds and examples where there are several seeds."""
+        return self.both or self.examples
+
+
+def wilson(hits: int, n: int, *, level: float = LEVEL) -> Interval:
+    """Return Wilson's interval of a proportion."""
+    from scipy.stats import binomtest
+
+    found = binomtest(hits, n).proportion_ci(confidence_level=level, method="wilson")
+    return Interval(float(found.low), float(found.high), f"Wilson, {n} examples", level)
+
+
+def over_seeds(values: FloatArray, *, level: float = LEVEL) -> Interval | None:
+    """Return the t interval of a mean over seeds [seed]; None for fewer than two."""
+    from scipy import stats
+
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 2:
+        return None
+    error = float(stats.sem(values))
+    mean = float(values.mean())
+    low, high = stats.t.interval(level, len(values) - 1, loc=mean, scale=error) if error > 0 else (mean, mean)
+    return Interval(float(low), float(high), f"t over {len(values)} seeds", level)
+
+
+def paired_bootstrap(
+    first: FloatArray, second: FloatArray, *, generator: np.random.Generator, n_resamples: int = 4000, level: float = LEVEL
+) -> Interval:
+    """Return the percentile interval of mean(first − second) over examples [n], pairs kept together.
+
+    Raises:
+        InputError: the two sides are not about the same examples.
+    """
+    from scipy import stats
+
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if first.shape != second.shape:
+        raise InputError(f"{first.shape} and {second.shape} examples cannot be paired", fix="score both on one split")
+    difference = first - second
+    method = f"paired bootstrap, {len(first)} examples"
+    if np.ptp(difference) == 0:
+        return Interval(float(difference[0]), float(difference[0]), method, level)
+    found = stats.bootstrap(
+        (difference,),
+        np.mean,
+        n_resamples=n_resamples,
+        batch=250,
+        confidence_level=level,
+        method="percentile",
+        rng=generator,
+    ).confidence_interval
+    return Interval(float(found.low), float(found.high), method, level)
+
+
+def mcnemar(first_right: BoolArray, second_right: BoolArray) -> float:
+    """Return the exact two-sided p value that two readers of the same examples [n] are equally often right."""
+    from scipy.stats import binomtest
+
+    only_first = int(np.count_nonzero(first_right & ~second_right))
+    only_second = int(np.count_nonzero(~first_right & second_right))
+    if only_first + only_second == 0:
+        return 1.0
+    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
+
+
+def compare(
+    first: IntArray,
+    second: IntArray,
+    gold: IntArray,
+    *,
+    metric: Metric,
+    generator: np.random.Generator,
+    n_resamples: int = 4000,
+) -> Comparison:
+    """Compare the mean score of trained prompts with that of a baseline on the same examples.
+
+    Seeds are resampled with their spread enlarged by √(S / (S − 1)), for resampling S of them alone shows too little.
+
+    Args:
+        first: predicted labels of each seed [seed,n].
+        second: predicted labels of each draw of the baseline [draw,n]; the draws are held fixed.
+        gold: right labels [n].
+
+    Raises:
+        InputError: predictions and gold labels differ in number.
+    """
+    first, second, gold = np.atleast_2d(first), np.atleast_2d(second), np.asarray(gold)
+    if first.shape[1] != len(gold) or second.shape[1] != len(gold):
+        raise InputError(
+            f"{first.shape[1]} and {second.shape[1]} predictions for {len(gold)} examples", fix="measure again"
+        )
+    patterns, counts = np.unique(np.vstack([gold[None], first, second]), axis=1, return_counts=True)
+    n_seeds = len(first)
+    here = scores_of(patterns[1:], patterns[0], counts[None], metric=metric)[0]
+    drawn = generator.multinomial(len(gold), counts / counts.sum(), size=n_resamples)
+    resampled = scores_of(patterns[1:], patterns[0], drawn, metric=metric)
+    own, other = resampled[:, :n_seeds], resampled[:, n_seeds:].mean(axis=1)
+    examples = _percentiles(own.mean(axis=1) - other, f"paired bootstrap over {len(gold)} examples")
+    differences = here[:n_seeds] - here[n_seeds:].mean()
+    both = None
+    if n_seeds > 1:
+        picked = generator.integers(n_seeds, size=(n_resamples, n_seeds))
+        spread = np.take_along_axis(own, picked, axis=1).mean(axis=1) - own.mean(axis=1)
+        means = own.mean(axis=1) + spread * np.sqrt(n_seeds / (n_seeds - 1))
+        both = _percentiles(means - other, f"bootstrap over {n_seeds} seeds and {len(gold)} examples")
+    return Comparison(float(differences.mean()), examples, over_seeds(differences), both)
+
+
+def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: Metric) -> FloatArray:
+    """Return the score of each prediction under each weighting of the examples.
+
+    Args:
+        predicted: predicted labels [k,n].
+        gold: right labels [n].
+        counts: how often each example counts [resample,n].
+
+    Returns:
+        Scores [resample,k].
+    """
+    weights = np.asarray(counts, dtype=np.float64)
+    if metric == "accuracy":
+        return weights @ (predicted == gold[None]).T.astype(np.float64) / weights.sum(axis=1, keepdims=True)
+    labels = np.union1d(np.unique(gold), np.unique(predicted))
+    gold_is = gold[None, :] == labels[:, None]
+    scores = []
+    for row in predicted:
+        row_is = row[None, :] == labels[:, None]
+        hits = weights @ (gold_is & row_is).T
+        present = weights @ gold_is.T + weights @ row_is.T  # twice the hits plus both kinds of errors
+        f1 = np.divide(2.0 * hits, present, out=np.full_like(hits, np.nan), where=present > 0)
+        scores.append(np.nanmean(f1, axis=1))
+    return np.array(scores).T
+
+
+def _percentiles(values: FloatArray, method: str) -> Interval:
+    low, high = np.percentile(values, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
+    return Interval(float(low), float(high), method)
