@@ -22,8 +22,10 @@ from transferkit.backbones import Backbone
 from transferkit.specs import BackboneSpec
 from transferkit.tasks.base import Label, LocalData, Sizes, Task
 
-WORDS = ("good bad nice awful great terrible film food the a it was very not really sport money vote cell phone . ! ?"
-         " negative positive neutral").split()
+WORDS = (
+    "good bad nice awful great terrible film food the a it was very not really sport money vote cell phone . ! ?"
+    " negative positive neutral"
+).split()
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SMALL = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 

@@ -203,7 +203,9 @@ def _fit(
         ids, types = _tokenize([_render(template, task.inputs, texts, tokenizer)], tokenizer)
         if (excess := len(ids[0]) - limit) <= 0:
             return ids[0], None if types is None else types[0]
-        spans = [tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"] for text in texts]
+        spans = [
+            tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"] for text in texts
+        ]
         longest = max(range(len(texts)), key=lambda i: len(spans[i]))
         kept = len(spans[longest]) - excess
         if kept < 0 and len(texts) == 1 or not spans[longest]:

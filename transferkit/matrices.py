@@ -122,9 +122,7 @@ class Matrix:
         own = self.diagonal() if own is None else np.asarray(own, dtype=np.float64)
         return self._derived(np.zeros_like(own), own, least_gap=0.0, name=f"{self.name}, relative to own score")
 
-    def chance_corrected(
-        self, random: FloatArray, own: FloatArray | None = None, *, least_gap: float = 0.0
-    ) -> Matrix:
+    def chance_corrected(self, random: FloatArray, own: FloatArray | None = None, *, least_gap: float = 0.0) -> Matrix:
         """Return (score − random) ÷ (own − random): 0 is what an untrained prompt scores, 1 the target's own prompt.
 
         Args:
@@ -144,7 +142,14 @@ class Matrix:
         state[:, np.isnan(gap)] = np.where(self.is_measured, "missing", state)[:, np.isnan(gap)]
         state[:, gap <= least_gap] = "not_applicable"
         return dataclasses.replace(
-            self, values=values, state=state, low=None, high=None, interval=None, name=name, unit="fraction of own score"
+            self,
+            values=values,
+            state=state,
+            low=None,
+            high=None,
+            interval=None,
+            name=name,
+            unit="fraction of own score",
         )
 
     # --- selecting and ordering --------------------------------------------------------------------------------------

@@ -93,7 +93,10 @@ def metrics_of(task: Task, gold: Int[np.ndarray, "n"], logits: Float[np.ndarray,
     classes = np.arange(len(task.labels))
     chances = torch.from_numpy(logits).double().softmax(1).numpy()
     loss = log_loss(gold, chances / chances.sum(1, keepdims=True), labels=classes)
-    return {**count_right(gold, logits.argmax(1), classes), "loss": float(loss) if math.isfinite(loss) else float("inf")}
+    return {
+        **count_right(gold, logits.argmax(1), classes),
+        "loss": float(loss) if math.isfinite(loss) else float("inf"),
+    }
 
 
 def count_right(

@@ -56,7 +56,9 @@ def describe(name: str, dtype: Dtype = "float32") -> Model:
         spec = BackboneSpec(name=hub_id, revision=revision or "main", dtype=dtype)
         return Model(spec, _readout(_hub_folder(spec, CONFIG_FILES)), hub_id)
     known = [entry.name for entry in catalogue.ENTRIES.values() if entry.kind == "backbone"]
-    raise InputError(f"unknown backbone {name!r}", fix=nearest(name, known) + ", a folder with config.json, or a hub id")
+    raise InputError(
+        f"unknown backbone {name!r}", fix=nearest(name, known) + ", a folder with config.json, or a hub id"
+    )
 
 
 def folder(name: str, spec: BackboneSpec, cache: Path | None = None) -> Path:
@@ -85,7 +87,9 @@ def _readout(place: Path) -> ReadoutKind:
 def _weights_digest(place: Path) -> str:
     files = sorted(place.glob("*.safetensors"))
     if not files:
-        raise InputError(f"{place}: no .safetensors weights", fix="save the model with save_pretrained, which writes them")
+        raise InputError(
+            f"{place}: no .safetensors weights", fix="save the model with save_pretrained, which writes them"
+        )
     digest = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:

@@ -116,7 +116,9 @@ class Store:
                     final.rename(folder.with_name(folder.name + "-old"))
                 _rename(folder, final)
         except OSError as error:
-            raise StoreError(f"{final}: cannot be written ({error})", fix="free disk space or choose another --store") from error
+            raise StoreError(
+                f"{final}: cannot be written ({error})", fix="free disk space or choose another --store"
+            ) from error
         return final
 
     def get(self, spec: Spec) -> Artifact:

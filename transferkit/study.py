@@ -123,12 +123,16 @@ class OwnTask:
 def _own_label(value: str, said: str | Mapping[str, str]) -> Label:
     if isinstance(said, str):
         return Label(value=value, word=value, description=said)
-    return Label(value=value, word=said.get("word", value), description=said.get("description", said.get("word", value)))
+    return Label(
+        value=value, word=said.get("word", value), description=said.get("description", said.get("word", value))
+    )
 
 
 def _digest(path: Path, task: str) -> str:
     if not path.is_file():
-        raise InputError(f"task {task!r}: no file {path}", fix="give data = a CSV, JSONL or Parquet file beside the study")
+        raise InputError(
+            f"task {task!r}: no file {path}", fix="give data = a CSV, JSONL or Parquet file beside the study"
+        )
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -189,9 +193,7 @@ class Study:
         found |= {name: own.task(name, Path(self.folder)) for name, own in self.task.items()}
         if not found:
             raise InputError("the study names no task", fix='add tasks = ["rotten_tomatoes", …] or a [task.NAME] table')
-        return tuple(
-            dataclasses.replace(task, sizes=self.sizes, max_tokens=self.max_tokens) for task in found.values()
-        )
+        return tuple(dataclasses.replace(task, sizes=self.sizes, max_tokens=self.max_tokens) for task in found.values())
 
     def readout_of(self, model: Model) -> ReadoutSpec:
         """Return how answers are read off a backbone in this study."""
@@ -202,9 +204,7 @@ class Study:
     def prompts(self) -> list[PromptSpec]:
         """Return the prompts to train."""
         return [
-            PromptSpec(
-                backbone=model.spec, readout=self.readout_of(model), task=task, seed=seed, recipe=self.recipe
-            )
+            PromptSpec(backbone=model.spec, readout=self.readout_of(model), task=task, seed=seed, recipe=self.recipe)
             for model in self.models
             for task in self.resolved_tasks
             for seed in self.seeds

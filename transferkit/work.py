@@ -114,7 +114,13 @@ class Workshop:
             scratch = self.store.scratch(key(spec))
             label = f"{spec.task.name} seed {spec.seed} · {spec.backbone.name}"
             prompt, health = train(
-                spec, backbone, readout, data, initial=initial, scratch=scratch, progress=lambda n, t=label: advance(n, t)
+                spec,
+                backbone,
+                readout,
+                data,
+                initial=initial,
+                scratch=scratch,
+                progress=lambda n, t=label: advance(n, t),
             )
             self._put(spec, prompt, begun, health=health, n_truncated=data.train.n_truncated)
             self.store.clear_scratch(key(spec))
@@ -176,9 +182,7 @@ class Workshop:
             self._examples[name] = load(task, cache=self.cache)
         return self._examples[name]
 
-    def encoded(
-        self, task: Task, split: Split, backbone: Backbone, spec: PromptSpec | ScoreSpec, room: int
-    ) -> Encoded:
+    def encoded(self, task: Task, split: Split, backbone: Backbone, spec: PromptSpec | ScoreSpec, room: int) -> Encoded:
         """Return a split as token ids of a backbone, tokenised once."""
         wanted = (key(ExamplesSpec(task=task)), split, spec.readout.kind, room)
         if wanted not in self._encoded:

@@ -177,9 +177,7 @@ def test_padding_and_batch_mates_change_nothing(tiny: Backbone) -> None:
 
 def test_left_padding_short_masks_and_long_rows_are_refused(tiny: Backbone) -> None:
     batch = make_batch(tiny)
-    flipped = Batch(
-        batch.ids.flip(1), batch.mask.flip(1), None, batch.answer, batch.gold, batch.index, is_padded=True
-    )
+    flipped = Batch(batch.ids.flip(1), batch.mask.flip(1), None, batch.answer, batch.gold, batch.index, is_padded=True)
     with pytest.raises(ValueError, match="left"):
         tiny.embed(flipped)
     short = Batch(batch.ids, batch.mask[:, 1:], None, batch.answer, batch.gold, batch.index, is_padded=True)

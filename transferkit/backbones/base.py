@@ -6,6 +6,9 @@ built anew from the State at every entry, so a longer sequence after an insertio
 
 import dataclasses
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -13,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from transferkit import sources
 from transferkit.backbones.families import family_of
@@ -95,12 +99,13 @@ class Backbone:
         config = AutoConfig.from_pretrained(folder)
         family_of(config.model_type)
         kind = known.readout if readout == "auto" else readout
-        model = _load_model(folder, kind, DTYPES[dtype], name)
+        with _hushed():
+            model = _load_model(folder, kind, DTYPES[dtype], name)
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        # Texts are cut to our own limit, which counts the prompt; the tokenizer's warning about its own would mislead.
+        tokenizer.model_max_length = sys.maxsize
         where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        return cls(
-            model.to(where), tokenizer, spec=known.spec, upstream=known.upstream, pooling=_pooling(folder)
-        )
+        return cls(model.to(where), tokenizer, spec=known.spec, upstream=known.upstream, pooling=_pooling(folder))
 
     @property
     def n_blocks(self) -> int:
@@ -235,6 +240,21 @@ class Backbone:
     def _surroundings(self, state: State) -> Surroundings:
         mask = state.mask[:, None, None, :] if state.is_padded else None
         return self.family.surroundings(self.base, state.hidden, mask)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep a loader from reporting weights nobody asked for: missing ones are checked here, unused ones are meant."""
+    level = logging.get_verbosity()
+    shows_bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shows_bars:
+            logging.enable_progress_bar()
 
 
 def _load_model(folder: Path, readout: str, dtype: torch.dtype, name: str) -> nn.Module:

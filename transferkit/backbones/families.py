@@ -18,5 +18,7 @@ def family_of(model_type: str) -> Family:
         InputError: no family serves it.
     """
     if model_type not in FAMILIES:
-        raise InputError(f"backbone architecture {model_type!r} is not supported", fix=nearest(model_type, list(FAMILIES)))
+        raise InputError(
+            f"backbone architecture {model_type!r} is not supported", fix=nearest(model_type, list(FAMILIES))
+        )
     return FAMILIES[model_type]

@@ -34,7 +34,9 @@ def take_rows(hidden: Float[Tensor, "B S d"], rows: Int[Tensor, "B R"]) -> Float
 
 
 def join(
-    text: Float[Tensor, "B T d"], text_mask: Bool[Tensor, "B T"], prompt: Float[Tensor, "P d"] | Float[Tensor, "B P d"],
+    text: Float[Tensor, "B T d"],
+    text_mask: Bool[Tensor, "B T"],
+    prompt: Float[Tensor, "P d"] | Float[Tensor, "B P d"],
     where: str,
 ) -> tuple[Float[Tensor, "B S d"], Bool[Tensor, "B S"], Int[Tensor, "B T"]]:
     """Put prompt rows in front of the text, after its first token, or after its last real one.

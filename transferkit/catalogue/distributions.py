@@ -7,26 +7,31 @@ and platform tags are ignored, because the file is an archive here, and no setup
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from transferkit.catalogue.entry import Distribution
 from transferkit.catalogue.indexes import Indexes
-from transferkit.errors import StoreError
+from transferkit.errors import InputError, StoreError
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from unearth import Link, PackageFinder
-    from unearth.fetchers import PyPIClient
+    from unearth.fetchers import Fetcher
 
 ATTEMPTS = 3
 Report = Callable[[int, int | None], None]
 
 
 @contextmanager
-def open_client(indexes: Indexes) -> "Iterator[PyPIClient]":
-    """Open a connection that follows the user's proxy, certificate and credential settings."""
-    import ssl
+def open_client(indexes: Indexes) -> "Iterator[Fetcher]":
+    """Open a connection that follows the user's proxy, certificate and credential settings.
 
+    Raises:
+        InputError: the file of certificate authorities cannot be read.
+    """
     from unearth.auth import MultiDomainBasicAuth
     from unearth.fetchers import PyPIClient
 
@@ -34,18 +39,16 @@ def open_client(indexes: Indexes) -> "Iterator[PyPIClient]":
     urls = [url for url in (indexes.default, *indexes.extra) if url]
     with PyPIClient(
         trusted_hosts=indexes.trusted_hosts,
-        verify=ssl.create_default_context(cafile=indexes.certificate) if indexes.certificate else True,
+        verify=_authorities(indexes.certificate) if indexes.certificate else True,
         proxy=indexes.proxy,
         timeout=indexes.timeout_s,
         follow_redirects=True,
         auth=MultiDomainBasicAuth(prompting=False, index_urls=urls),
     ) as client:
-        yield client
+        yield cast("Fetcher", client)  # the same calls, with wider types
 
 
-def download(
-    distribution: Distribution, folder: Path, *, indexes: Indexes, client: "PyPIClient", report: Report
-) -> Path:
+def download(distribution: Distribution, folder: Path, *, indexes: Indexes, client: "Fetcher", report: Report) -> Path:
     """Return a file with the pinned sha256: downloaded into `folder`, or lying in a local index already.
 
     Raises:
@@ -70,8 +73,20 @@ def download(
     )
 
 
+def _authorities(certificate: str) -> "SSLContext":
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=certificate)
+    except OSError as error:
+        raise InputError(
+            f"the file of certificate authorities {certificate} cannot be read: {error}",
+            fix="correct pip's setting cert (pip config list), REQUESTS_CA_BUNDLE or SSL_CERT_FILE",
+        ) from error
+
+
 def _iter_links(
-    distribution: Distribution, indexes: Indexes, client: "PyPIClient", trouble: list[str]
+    distribution: Distribution, indexes: Indexes, client: "Fetcher", trouble: list[str]
 ) -> "Iterator[Link]":
     import httpx2
 
@@ -85,27 +100,33 @@ def _iter_links(
 
 
 def _iter_finders(
-    distribution: Distribution, indexes: Indexes, client: "PyPIClient", trouble: list[str]
+    distribution: Distribution, indexes: Indexes, client: "Fetcher", trouble: list[str]
 ) -> "Iterator[tuple[str, PackageFinder]]":
     """One finder for each place, folders first: a place that cannot be reached must not hide the others."""
     from unearth import Link, PackageFinder
 
-    other_kind = {"no_binary": [":all:"]} if distribution.kind == "sdist" else {"only_binary": [":all:"]}
+    make = partial(
+        PackageFinder,
+        session=client,
+        ignore_compatibility=True,
+        no_binary=[":all:"] if distribution.kind == "sdist" else [],
+        only_binary=[":all:"] if distribution.kind == "wheel" else [],
+    )
     for place in indexes.find_links:
         if "://" not in place and not Path(place).exists():
             trouble.append(f"{place}: no such folder")
             continue
-        finder = PackageFinder(session=client, find_links=[place], ignore_compatibility=True, **other_kind)
+        finder = make(find_links=[place])
         yield place if "://" not in place else Link(place).redacted, finder
     default = [indexes.default] if indexes.is_default_used else []
     for url in (*default, *(indexes.extra if indexes.is_default_used else ())):
         urls = [] if url is None else [url]  # none at all: unearth's default index
-        finder = PackageFinder(session=client, index_urls=urls, ignore_compatibility=True, **other_kind)
+        finder = make(index_urls=urls)
         yield Link(finder.sources[0]["url"]).redacted, finder
 
 
 def _try_link(
-    link: "Link", sha256: str, folder: Path, *, client: "PyPIClient", report: Report, trouble: list[str]
+    link: "Link", sha256: str, folder: Path, *, client: "Fetcher", report: Report, trouble: list[str]
 ) -> Path | None:
     import httpx2
     from unearth.errors import HashMismatchError, UnpackError
@@ -117,7 +138,9 @@ def _try_link(
         return None
     for attempt in range(ATTEMPTS):
         try:
-            return download_link(client, link, folder, {"sha256": [sha256]}, lambda _, done, total: report(done, total))
+            return download_link(
+                client, link, folder, {"sha256": [sha256]}, lambda link, completed, total: report(completed, total)
+            )
         except HashMismatchError:
             trouble.append(f"{link.filename} has another sha256")
             return None

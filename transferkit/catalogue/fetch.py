@@ -16,7 +16,7 @@ from transferkit.catalogue.unpacking import join_pieces, unpack
 from transferkit.errors import StoreError
 
 if TYPE_CHECKING:
-    from unearth.fetchers import PyPIClient
+    from unearth.fetchers import Fetcher
 
 LICENCE_FILES = "*LICEN[CS]E*"
 SPACE_FACTOR = 4  # download, unpacked, joined and converted copies lie side by side for a moment
@@ -50,7 +50,7 @@ class _Job:
     entry: Entry
     cache: Path
     indexes: Indexes
-    client: "PyPIClient"
+    client: "Fetcher"
     report: Report
 
 

@@ -37,7 +37,8 @@ def overlap(by_block: pd.DataFrame, *, ax: Axes | None = None, title: str | None
             point = ax.plot(block + 1, mean, color=colour, marker=marker, markersize=4)
             tip(point[0], f"block {block + 1}, {relation}: {mean:.3f}, density {density:.3f}")
     if not by_block.empty:
-        chance = by_block.groupby("block")["chance"].mean()
+        trained = by_block[by_block["relation"] != "random prompts"]  # random prompts switch on a share of their own
+        chance = (by_block if trained.empty else trained).groupby("block")["chance"].mean()
         ax.plot(chance.index + 1, chance, color=QUIET, linestyle="--", linewidth=1.2, label="chance at these densities")
         ax.set_xticks(sorted(by_block["block"].unique() + 1))
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

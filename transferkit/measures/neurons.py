@@ -18,9 +18,7 @@ from transferkit.specs import NeuronSite
 
 
 @torch.no_grad()
-def activated(
-    backbone: Backbone, entrants: list[Entrant], site: NeuronSite, *, has_mask: bool
-) -> list[Neurons]:
+def activated(backbone: Backbone, entrants: list[Entrant], site: NeuronSite, *, has_mask: bool) -> list[Neurons]:
     """Return the activated neurons [L,F] of each prompt.
 
     Args:
@@ -38,7 +36,8 @@ def activated(
     for entrant in entrants:
         if entrant.placement.insert_after:
             raise InputError(
-                "neurons of a prompt above block 0 are not comparable with others", fix="leave out neurons for this study"
+                "neurons of a prompt above block 0 are not comparable with others",
+                fix="leave out neurons for this study",
             )
         state = backbone.enter(batch, entrant.vectors, entrant.placement)
         with observe(backbone, site.tensor) as seen:

@@ -9,9 +9,7 @@ NORM_BLOW_UP = 20.0  # × the initial norm
 VANISHED = 1e-7  # gradient norm
 
 
-def find_alarms(
-    history: Sequence[Mapping[str, Cell]], *, n_classes: int, predicted_classes: int
-) -> list[str]:
+def find_alarms(history: Sequence[Mapping[str, Cell]], *, n_classes: int, predicted_classes: int) -> list[str]:
     """Return what looks dead about a training run, in plain words; nothing for a healthy one.
 
     Args:

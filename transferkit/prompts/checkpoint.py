@@ -56,9 +56,7 @@ def load(folder: Path, run: "Run") -> bool:
     run.best_rank = (facts["best_rank"][0], facts["best_rank"][1])
     run.best_classes = facts["best_classes"]
     run.history, run.seconds = facts["history"], facts["seconds"]
-    moments = {
-        name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")
-    }
+    moments = {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
     whole = run.optimizer.state_dict()
     run.optimizer.load_state_dict({**whole, "state": {0: {**moments, **facts["optimizer"]}}})
     torch.set_rng_state(tensors["random.cpu"])

@@ -83,9 +83,7 @@ def frequent_ids(backbone: Backbone, population: int) -> list[int]:
     return [i for i, token in by_id if i not in special and is_word(token)][:population]
 
 
-def sampled_words(
-    backbone: Backbone, length: int, population: int, rng: np.random.Generator
-) -> Float[Tensor, "P d"]:
+def sampled_words(backbone: Backbone, length: int, population: int, rng: np.random.Generator) -> Float[Tensor, "P d"]:
     """Return embeddings of frequent words, without replacement unless the prompt is longer than the population."""
     known = frequent_ids(backbone, population) or list(range(len(backbone.tokenizer)))
     return _words(backbone, rng.choice(known, size=length, replace=length > len(known)).tolist())

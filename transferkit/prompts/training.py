@@ -124,9 +124,7 @@ def _batches(train: Encoded, spec: PromptSpec, step: int) -> Iterator[Batch]:
         epoch, done = epoch + 1, 0
 
 
-def _step(
-    spec: PromptSpec, backbone: Backbone, readout: Readout, batch: Batch, run: Run
-) -> tuple[float, float]:
+def _step(spec: PromptSpec, backbone: Backbone, readout: Readout, batch: Batch, run: Run) -> tuple[float, float]:
     recipe = spec.recipe
     backbone.model.train(recipe.backbone_dropout)
     state = backbone.enter(batch, run.prompt(), recipe.placement)

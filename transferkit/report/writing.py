@@ -1,0 +1,136 @@
+"""Explaining. A report as a folder: one page that needs nothing else, and the files it offers for download."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transferkit.errors import StoreError
+from transferkit.figures.style import style
+from transferkit.report.page import Drawing, Part, Report, Row, Table, Text
+from transferkit.report.rendering import (
+    Shown,
+    csv_of,
+    data_link,
+    files_of,
+    inline,
+    latex_of,
+    markdown_of,
+    shown_columns,
+    shown_rows,
+)
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the page as the template reads it."""
+
+    kind: str
+    part: Part
+    picture: str = ""
+    data: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Shown, ...], ...] = ()
+    blocks: tuple[Block, ...] = field(default=())
+
+
+def write(report: Report, folder: str | Path) -> Path:
+    """Write a report whole or not at all, replacing an earlier one of the same folder; return its page.
+
+    Raises:
+        StoreError: the folder cannot be written, or two parts share a name.
+    """
+    final = Path(folder)
+    _check_names(report)
+    work = final.with_name(f".{final.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        for name in ("tables", "figures"):
+            (work / name).mkdir(parents=True)
+        with style():
+            sections = [(s, [_block(part, work) for part in s.parts]) for s in report.sections]
+        (work / "index.html").write_text(_page(report, sections), encoding="utf-8")
+        (work / "report.md").write_text(_markdown(report), encoding="utf-8")
+        _replace(work, final)
+    except OSError as error:
+        raise StoreError(f"{final}: the report cannot be written ({error})", fix="choose another --out") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return final / "index.html"
+
+
+def _check_names(report: Report) -> None:
+    names = [part.name for part in report.parts() if not isinstance(part, Text)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise StoreError(f"two parts of the report are called {', '.join(twice)}", fix="give each its own name")
+
+
+def _replace(work: Path, final: Path) -> None:
+    old = work.with_name(work.name + "-old")
+    if final.exists():
+        final.rename(old)
+    work.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _block(part: Part, work: Path) -> Block:
+    if isinstance(part, Row):
+        return Block("row", part, blocks=tuple(_block(inner, work) for inner in part.parts))
+    if isinstance(part, Text):
+        return Block("text", part)
+    text = csv_of(part.frame)
+    if isinstance(part, Table):
+        (work / "tables" / f"{part.name}.csv").write_text(text, encoding="utf-8")
+        (work / "tables" / f"{part.name}.tex").write_text(latex_of(part), encoding="utf-8")
+        rows = tuple(tuple(row) for row in shown_rows(part))
+        return Block("table", part, data=data_link(text), columns=tuple(shown_columns(part).values()), rows=rows)
+    return _drawn(part, work, text)
+
+
+def _drawn(part: Drawing, work: Path, text: str) -> Block:
+    files = files_of(part.draw())
+    stem = work / "figures" / part.name
+    stem.with_name(f"{part.name}.csv").write_text(text, encoding="utf-8")
+    stem.with_name(f"{part.name}.svg").write_text(files.svg, encoding="utf-8")
+    stem.with_name(f"{part.name}.png").write_bytes(files.png)
+    stem.with_name(f"{part.name}.pdf").write_bytes(files.pdf)
+    return Block("drawing", part, picture=inline(files, part.name, part.title), data=data_link(text))
+
+
+def _page(report: Report, sections: list[tuple[object, list[Block]]]) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from transferkit import __version__
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(report=report, sections=sections, version=__version__)
+
+
+def _markdown(report: Report) -> str:
+    lines = [f"# {report.title}", ""]
+    lines += [f"- **{name}**: {value}" for name, value in report.facts.items()]
+    lines += ["", *(f"> {sentence}\n>" for sentence in report.headline)]
+    for section in report.sections:
+        lines += ["", f"## {section.title}", ""]
+        for part in section.parts:
+            for inner in part.parts if isinstance(part, Row) else (part,):
+                lines += [*_markdown_part(inner), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_part(part: Text | Table | Drawing) -> list[str]:
+    if isinstance(part, Text):
+        return [*([f"### {part.heading}", ""] if part.heading else []), part.body]
+    if isinstance(part, Table):
+        links = f"[CSV](tables/{part.name}.csv) · [LaTeX](tables/{part.name}.tex)"
+        return [f"**{part.title}.** {part.caption} {links}", "", markdown_of(part)]
+    return [f"![{part.title}](figures/{part.name}.png)", "", f"**{part.title}.** {part.caption}"]
