@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from transferkit import tasks
 from transferkit.backbones import Backbone
 from transferkit.batches import encode
@@ -19,7 +21,7 @@ from transferkit.examples import load
 from transferkit.prompts import Data, make_initial, train
 from transferkit.readouts import make_readout
 from transferkit.specs import EmbeddingReadout, PromptSpec, Recipe
-from transferkit.tasks.base import Sizes
+from transferkit.tasks.base import Sizes, Task
 
 
 def main() -> None:
@@ -35,14 +37,22 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=384)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--descriptions", type=Path, help="JSON: task → variant → label descriptions to try")
     args = parser.parse_args()
     backbone = Backbone.load(args.backbone)
+    variants = json.loads(args.descriptions.read_text()) if args.descriptions else {}
     grid = itertools.product(
-        args.tasks, args.lengths, args.rates, args.scales, args.batches, args.schedules, args.seeds
+        [(name, variant) for name in args.tasks for variant in variants.get(name, {"": None})],
+        args.lengths,
+        args.rates,
+        args.scales,
+        args.batches,
+        args.schedules,
+        args.seeds,
     )
-    for name, length, rate, scale, batch, schedule, seed in grid:
+    for (name, variant), length, rate, scale, batch, schedule, seed in grid:
         sizes = Sizes(train=args.train, selection=400, report=50)
-        task = dataclasses.replace(tasks.find(name), sizes=sizes, max_tokens=64)
+        task = dataclasses.replace(_described(name, variants.get(name, {}).get(variant)), sizes=sizes, max_tokens=64)
         examples = load(task)
         readout = EmbeddingReadout(scale=scale)
         steps = args.train * args.epochs // batch
@@ -56,15 +66,14 @@ def main() -> None:
         )
         spec = PromptSpec(backbone=backbone.spec, readout=readout, task=task, seed=seed, recipe=recipe)
         rows = [encode(examples[s], task, backbone, "embedding", room=length) for s in ("train", "selection")]
-        start = make_initial(
-            recipe.initial, backbone, length=length, seed=seed, task=task, find_prompt=lambda key: _none(key)
-        )
+        start = make_initial(recipe.initial, backbone, length=length, seed=seed, task=task, find_prompt=_no_prompt)
         begun = time.process_time()
         with tempfile.TemporaryDirectory() as scratch:
             maker = make_readout(readout, backbone, task)
             prompt, _ = train(spec, backbone, maker, Data(*rows), initial=start, scratch=Path(scratch))
         line = {
             "task": name,
+            "descriptions": variant,
             "length": length,
             "rate": rate,
             "scale": scale,
@@ -79,7 +88,15 @@ def main() -> None:
         print(json.dumps(line), flush=True)
 
 
-def _none(key: str) -> None:
+def _described(name: str, descriptions: list[str] | None) -> Task:
+    task = tasks.find(name)
+    if descriptions is None:
+        return task
+    labels = zip(task.labels, descriptions, strict=True)
+    return dataclasses.replace(task, labels=tuple(dataclasses.replace(label, description=d) for label, d in labels))
+
+
+def _no_prompt(key: str) -> np.ndarray:
     raise KeyError(key)
 
 

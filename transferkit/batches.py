@@ -5,7 +5,7 @@ template or the mask. Every per-token tensor of a batch is made here and extende
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -50,21 +50,19 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
-        moved = {
-            field.name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-            for field in dataclasses.fields(self)
-            for value in [getattr(self, field.name)]
-        }
-        return Batch(**moved)
+        return self._each(lambda rows: rows.to(device, non_blocking=True))
 
     def tile(self, times: int) -> "Batch":
         """Return the batch repeated, one copy after another: [B] becomes [times·B]."""
-        tiled = {
-            field.name: value.repeat(times, *[1] * (value.ndim - 1)) if isinstance(value, Tensor) else value
+        return self._each(lambda rows: rows.repeat(times, *[1] * (rows.ndim - 1)))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        tensors = {
+            field.name: change(value)
             for field in dataclasses.fields(self)
-            for value in [getattr(self, field.name)]
+            if isinstance(value := getattr(self, field.name), Tensor)
         }
-        return Batch(**tiled)
+        return dataclasses.replace(self, **tensors)
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Encoded:
             yield self.batch(order[start : start + batch_size])
 
     def shuffled(self, batch_size: int, rng: np.random.Generator) -> list[IntArray]:
-        """Return one epoch as example numbers per batch: drawn at random, bucketed by length, batches in random order."""
+        """Return one epoch as example numbers per batch: drawn at random, bucketed by length, in random order."""
         order = rng.permutation(len(self))
         pools = [order[i : i + POOL * batch_size] for i in range(0, len(order), POOL * batch_size)]
         batches = [
@@ -161,9 +159,14 @@ def encode(examples: Examples, task: Task, backbone: Backbone, readout: ReadoutK
             types[i] = type_row
     answer = np.zeros(len(ids), dtype=np.int64)
     if readout == "masked":
-        answer = np.array([row.index(tokenizer.mask_token_id) for row in ids], dtype=np.int64)
-    pad_id = tokenizer.pad_token_id or 0
-    return Encoded(ids, types, answer, examples.gold, pad_id, len(cut))
+        mask_id = special_id(tokenizer.mask_token_id)
+        answer = np.array([row.index(mask_id) for row in ids], dtype=np.int64)
+    return Encoded(ids, types, answer, examples.gold, special_id(tokenizer.pad_token_id), len(cut))
+
+
+def special_id(found: object) -> int:
+    """Return a special token's id; 0 where the tokenizer has none (a pad id nobody then reads)."""
+    return found if isinstance(found, int) else 0
 
 
 def _escaped(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
@@ -178,7 +181,7 @@ def _render(
     template: str, columns: Sequence[str], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
 ) -> tuple[str, ...]:
     """Return the one or two segments of an example."""
-    shown = template.replace("{mask}", tokenizer.mask_token or "")
+    shown = template.replace("{mask}", str(tokenizer.mask_token or ""))
     segments = [segment.strip() for segment in shown.split("{sep}")]
     for column, text in zip(columns, texts, strict=True):
         segments = [segment.replace(f"{{{column}}}", text) for segment in segments]
@@ -208,7 +211,7 @@ def _fit(
         ]
         longest = max(range(len(texts)), key=lambda i: len(spans[i]))
         kept = len(spans[longest]) - excess
-        if kept < 0 and len(texts) == 1 or not spans[longest]:
+        if (kept < 0 and len(texts) == 1) or not spans[longest]:
             raise InputError(
                 f"task {task.name!r}: template {template!r} alone is longer than {limit} tokens",
                 fix="shorten the template, the prompt, or raise max_tokens",

@@ -111,14 +111,16 @@ def _file(name: str) -> Sequence[Row]:
 
 def _hub(source: HubData, split: str) -> Sequence[Row]:
     import datasets
+    from datasets.exceptions import DatasetsError
 
     try:
-        return datasets.load_dataset(source.dataset, source.config, split=split, revision=source.revision).to_list()
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        found = datasets.load_dataset(source.dataset, source.config, split=split, revision=source.revision)
+    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         raise InputError(
-            f"data set {source.dataset!r} ({split}) cannot be had ({type(error).__name__}: {str(error).splitlines()[0]})",
+            f"data set {source.dataset!r} ({split}) cannot be had ({type(error).__name__})",
             fix="check id and network; offline, use a catalogue task or a local file",
         ) from error
+    return [dict(row) for row in found]
 
 
 def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:

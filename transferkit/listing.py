@@ -1,4 +1,4 @@
-"""What a store holds, as rows for people: light enough for `ls` and `show`, which load no model and no table library."""
+"""What a store holds, as rows for people; `ls` and `show` load neither a model nor a table library."""
 
 import json
 

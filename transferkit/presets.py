@@ -30,7 +30,7 @@ lester2021 = Recipe(
     evaluate_every=500,
 )
 
-# Su et al. 2022, released configuration for RoBERTa-base. Deviation: theirs has no selection rule (a hand-picked epoch).
+# Su et al. 2022, released configuration for RoBERTa-base. Deviation: a selection rule, where theirs picks by hand.
 su2022 = Recipe(
     prompt_length=100,
     initial=NormalInitial(std=0.02),

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -18,7 +18,7 @@ Advance = Callable[[int, str], None]
 class Reporter(Protocol):
     """Shows one kind of work at a time."""
 
-    def phase(self, name: str, total: int) -> "Iterator[Advance]":
+    def phase(self, name: str, total: int) -> AbstractContextManager[Advance]:
         """Open a phase; the yielded function takes units done and what is being worked on."""
         ...
 
@@ -27,7 +27,7 @@ class Quiet:
     """Shows nothing."""
 
     @contextmanager
-    def phase(self, name: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
+    def phase(self, name: str, total: int) -> Iterator[Advance]:
         """Open a phase nobody watches."""
         yield lambda _done, _label: None
 

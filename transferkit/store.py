@@ -25,7 +25,6 @@ from transferkit.artifacts import Artifact
 from transferkit.errors import InputError, StoreError
 from transferkit.specs import (
     BackboneSpec,
-    ExamplesSpec,
     Majority,
     NeuronsSpec,
     NoPrompt,

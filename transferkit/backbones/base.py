@@ -15,12 +15,19 @@ from typing import Literal, Protocol
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from transferkit import sources
 from transferkit.backbones.families import family_of
-from transferkit.backbones.family import Surroundings
+from transferkit.backbones.family import Stock, Surroundings
 from transferkit.backbones.state import State, join, take_rows
 from transferkit.errors import InputError
 from transferkit.specs import BackboneSpec, Placement
@@ -32,10 +39,25 @@ Device = Literal["auto", "cpu", "cuda"]
 class TokenRows(Protocol):
     """What `embed` reads of a batch: ids [B,T], mask [B,T], token types [B,T] or None; padded on the right."""
 
-    ids: Int[Tensor, "B T"]
-    mask: Bool[Tensor, "B T"]
-    types: Int[Tensor, "B T"] | None
-    is_padded: bool
+    @property
+    def ids(self) -> Int[Tensor, "B T"]:
+        """Token ids."""
+        ...
+
+    @property
+    def mask(self) -> Bool[Tensor, "B T"]:
+        """True for real tokens."""
+        ...
+
+    @property
+    def types(self) -> Int[Tensor, "B T"] | None:
+        """Token types; None for families without."""
+        ...
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether any row is padding."""
+        ...
 
 
 class Backbone:
@@ -51,7 +73,7 @@ class Backbone:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         *,
         spec: BackboneSpec,
@@ -65,7 +87,7 @@ class Backbone:
         self.pooling = pooling
         self.config = model.config
         self.family = family_of(self.config.model_type)
-        self.base = model.base_model
+        self.base: Stock = model.base_model
         self.blocks = self.family.blocks(self.base)
         self.device = next(model.parameters()).device
 
@@ -105,7 +127,7 @@ class Backbone:
         # Texts are cut to our own limit, which counts the prompt; the tokenizer's warning about its own would mislead.
         tokenizer.model_max_length = sys.maxsize
         where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(model.to(where), tokenizer, spec=known.spec, upstream=known.upstream, pooling=_pooling(folder))
+        return cls(_on(model, where), tokenizer, spec=known.spec, upstream=known.upstream, pooling=_pooling(folder))
 
     @property
     def n_blocks(self) -> int:
@@ -242,6 +264,10 @@ class Backbone:
         return self.family.surroundings(self.base, state.hidden, mask)
 
 
+def _on(model: Stock, device: str) -> PreTrainedModel:
+    return model.to(device)
+
+
 @contextmanager
 def _hushed() -> Iterator[None]:
     """Keep a loader from reporting weights nobody asked for: missing ones are checked here, unused ones are meant."""
@@ -257,7 +283,7 @@ def _hushed() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _load_model(folder: Path, readout: str, dtype: torch.dtype, name: str) -> nn.Module:
+def _load_model(folder: Path, readout: str, dtype: torch.dtype, name: str) -> PreTrainedModel:
     if readout == "embedding":
         # A pooler that is not in the file would be newly initialised; nobody reads it.
         options = {"add_pooling_layer": False} if AutoConfig.from_pretrained(folder).model_type != "distilbert" else {}

@@ -3,23 +3,23 @@
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
-from transferkit.backbones.family import Family, FeedForward, Surroundings, attend, plain_surroundings
+from transferkit.backbones.family import Family, FeedForward, Stock, Surroundings, attend, plain_surroundings
 from transferkit.backbones.state import take_rows
 
 
-def _blocks(base: nn.Module) -> nn.ModuleList:
-    return base.encoder.layer  # type: ignore[return-value]
+def _blocks(base: Stock) -> nn.ModuleList:
+    return base.encoder.layer
 
 
-def _embed(base: nn.Module, words: Tensor, positions: Tensor, types: Tensor) -> Tensor:
-    return base.embeddings(inputs_embeds=words, position_ids=positions.unsqueeze(0), token_type_ids=types)  # type: ignore[operator]
+def _embed(base: Stock, words: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+    return base.embeddings(inputs_embeds=words, position_ids=positions.unsqueeze(0), token_type_ids=types)
 
 
-def _call(block: nn.Module, hidden: Tensor, around: Surroundings) -> Tensor:
+def _call(block: Stock, hidden: Tensor, around: Surroundings) -> Tensor:
     return block(hidden, around.mask)
 
 
-def _call_rows(block: nn.Module, hidden: Tensor, rows: Tensor, around: Surroundings) -> Tensor:
+def _call_rows(block: Stock, hidden: Tensor, rows: Tensor, around: Surroundings) -> Tensor:
     attention = block.attention.self
     asking = take_rows(hidden, rows)
     mixed = attend(
@@ -33,20 +33,20 @@ def _call_rows(block: nn.Module, hidden: Tensor, rows: Tensor, around: Surroundi
     return block.output(block.intermediate(attended), attended)
 
 
-def _bert_head(model: nn.Module, rows: Tensor) -> Tensor:
+def _bert_head(model: Stock, rows: Tensor) -> Tensor:
     return model.cls.predictions.transform(rows)
 
 
-def _bert_decoder(model: nn.Module) -> tuple[Tensor, Tensor | None]:
+def _bert_decoder(model: Stock) -> tuple[Tensor, Tensor | None]:
     return model.cls.predictions.decoder.weight, model.cls.predictions.decoder.bias
 
 
-def _roberta_head(model: nn.Module, rows: Tensor) -> Tensor:
+def _roberta_head(model: Stock, rows: Tensor) -> Tensor:
     head = model.lm_head
     return head.layer_norm(nn.functional.gelu(head.dense(rows)))
 
 
-def _roberta_decoder(model: nn.Module) -> tuple[Tensor, Tensor | None]:
+def _roberta_decoder(model: Stock) -> tuple[Tensor, Tensor | None]:
     return model.lm_head.decoder.weight, model.lm_head.decoder.bias
 
 

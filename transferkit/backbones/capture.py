@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from transferkit.backbones.base import Backbone
 
@@ -19,14 +19,21 @@ def observe(backbone: Backbone, tensor: Literal["pre", "post"]) -> Iterator[list
         tensor: "pre" is what leaves the up-projection, "post" what enters the down-projection.
     """
     seen: list[Tensor] = []
+
+    def after(_module: nn.Module, _inputs: object, out: Tensor) -> None:
+        seen.append(out)
+
+    def before(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0])
+
     handles = []
     paths = backbone.family.feed_forward
     try:
         for block in backbone.blocks:
             if tensor == "pre":
-                hook = block.get_submodule(paths.up).register_forward_hook(lambda _m, _i, out: seen.append(out))
+                hook = block.get_submodule(paths.up).register_forward_hook(after)
             else:
-                hook = block.get_submodule(paths.down).register_forward_pre_hook(lambda _m, into: seen.append(into[0]))
+                hook = block.get_submodule(paths.down).register_forward_pre_hook(before)
             handles.append(hook)
         yield seen
     finally:

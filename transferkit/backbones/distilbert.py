@@ -1,20 +1,20 @@
 """DistilBERT: BERT without token types."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from transferkit.backbones.family import Family, FeedForward, Surroundings, attend, plain_surroundings
+from transferkit.backbones.family import Family, FeedForward, Stock, Surroundings, attend, plain_surroundings
 from transferkit.backbones.state import take_rows
 
 
-def _embed(base: nn.Module, words: Tensor, positions: Tensor, _types: Tensor) -> Tensor:
-    return base.embeddings(None, inputs_embeds=words, position_ids=positions.unsqueeze(0))  # type: ignore[operator]
+def _embed(base: Stock, words: Tensor, positions: Tensor, _types: Tensor) -> Tensor:
+    return base.embeddings(None, inputs_embeds=words, position_ids=positions.unsqueeze(0))
 
 
-def _call(block: nn.Module, hidden: Tensor, around: Surroundings) -> Tensor:
+def _call(block: Stock, hidden: Tensor, around: Surroundings) -> Tensor:
     return block(hidden, around.mask)
 
 
-def _call_rows(block: nn.Module, hidden: Tensor, rows: Tensor, around: Surroundings) -> Tensor:
+def _call_rows(block: Stock, hidden: Tensor, rows: Tensor, around: Surroundings) -> Tensor:
     attention = block.attention
     asking = take_rows(hidden, rows)
     mixed = attend(
@@ -28,13 +28,13 @@ def _call_rows(block: nn.Module, hidden: Tensor, rows: Tensor, around: Surroundi
     return block.output_layer_norm(block.ffn(attended) + attended)
 
 
-def _head(model: nn.Module, rows: Tensor) -> Tensor:
-    return model.vocab_layer_norm(model.activation(model.vocab_transform(rows)))  # type: ignore[operator]
+def _head(model: Stock, rows: Tensor) -> Tensor:
+    return model.vocab_layer_norm(model.activation(model.vocab_transform(rows)))
 
 
 DISTILBERT = Family(
     model_types=("distilbert",),
-    blocks=lambda base: base.transformer.layer,  # type: ignore[return-value]
+    blocks=lambda base: base.transformer.layer,
     embed=_embed,
     first_position=lambda _config: 0,
     capacity=lambda config: config.max_position_embeddings,

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
+
+# A stock module: its parts are found by name, which torch types as Tensor | Module whatever they are.
+Stock = Any
 
 
 @dataclass(frozen=True)
@@ -54,20 +58,20 @@ class Family:
     """
 
     model_types: tuple[str, ...]
-    blocks: Callable[[nn.Module], nn.ModuleList]
-    embed: Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
+    blocks: Callable[[Stock], nn.ModuleList]
+    embed: Callable[[Stock, Tensor, Tensor, Tensor], Tensor]
     first_position: Callable[[PreTrainedConfig], int]
     capacity: Callable[[PreTrainedConfig], int | None]
-    surroundings: Callable[[nn.Module, Tensor, Tensor | None], Surroundings]
-    call: Callable[[nn.Module, Tensor, Surroundings], Tensor]
-    call_rows: Callable[[nn.Module, Tensor, Tensor, Surroundings], Tensor] | None
-    head: Callable[[nn.Module, Tensor], Tensor]
-    decoder: Callable[[nn.Module], tuple[Tensor, Tensor | None]]
+    surroundings: Callable[[Stock, Tensor, Tensor | None], Surroundings]
+    call: Callable[[Stock, Tensor, Surroundings], Tensor]
+    call_rows: Callable[[Stock, Tensor, Tensor, Surroundings], Tensor] | None
+    head: Callable[[Stock, Tensor], Tensor]
+    decoder: Callable[[Stock], tuple[Tensor, Tensor | None]]
     feed_forward: FeedForward
 
 
 def plain_surroundings(
-    _base: nn.Module, _hidden: Float[Tensor, "B S d"], mask: Bool[Tensor, "B 1 1 S"] | None
+    _base: Stock, _hidden: Float[Tensor, "B S d"], mask: Bool[Tensor, "B 1 1 S"] | None
 ) -> Surroundings:
     """Return the mask alone: absolute positions were added at the embeddings."""
     return Surroundings(mask)

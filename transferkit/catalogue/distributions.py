@@ -5,6 +5,7 @@ and platform tags are ignored, because the file is an archive here, and no setup
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from unearth.fetchers import Fetcher
 
 ATTEMPTS = 3
+NOT_FOUND = "(404)"
 Report = Callable[[int, int | None], None]
 
 
@@ -35,7 +37,6 @@ def open_client(indexes: Indexes) -> "Iterator[Fetcher]":
     from unearth.auth import MultiDomainBasicAuth
     from unearth.fetchers import PyPIClient
 
-    logging.getLogger("unearth").addHandler(logging.NullHandler())  # what failed is told in our own error
     urls = [url for url in (indexes.default, *indexes.extra) if url]
     with PyPIClient(
         trusted_hosts=indexes.trusted_hosts,
@@ -92,11 +93,38 @@ def _iter_links(
 
     for name, finder in _iter_finders(distribution, indexes, client, trouble):
         try:
-            found = list(finder.find_matches(distribution.requirement, allow_yanked=True, allow_prereleases=True))
+            with _warnings_into(trouble):
+                found = list(finder.find_matches(distribution.requirement, allow_yanked=True, allow_prereleases=True))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            trouble.append(f"{name}: {error}")
+            trouble.append(_redact(f"{name}: {error}"))
             continue
         yield from (package.link for package in found)
+
+
+class _Listener(logging.Handler):
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if NOT_FOUND not in (message := record.getMessage()):  # an index without the package is no trouble
+            self.heard.append(_redact(message))
+
+
+@contextmanager
+def _warnings_into(trouble: list[str]) -> Iterator[None]:
+    """Collect what unearth only logs: a page that answers with an error, a host that is not trusted."""
+    logger, listener = logging.getLogger("unearth.collector"), _Listener(trouble)
+    logger.addHandler(listener)
+    try:
+        yield
+    finally:
+        logger.removeHandler(listener)
+
+
+def _redact(message: str) -> str:
+    """Hide user name and password of an address."""
+    return re.sub(r"//[^/@\s]+@", "//***@", message)
 
 
 def _iter_finders(
@@ -146,5 +174,5 @@ def _try_link(
             return None
         except (httpx2.HTTPError, UnpackError) as error:
             if attempt == ATTEMPTS - 1:
-                trouble.append(f"{link.filename}: {error}")
+                trouble.append(_redact(f"{link.filename}: {error}"))
     return None

@@ -11,7 +11,7 @@ from transferkit.artifacts import Neurons
 from transferkit.backbones import Backbone
 from transferkit.backbones.capture import observe
 from transferkit.backbones.state import take_rows
-from transferkit.batches import Batch, Encoded
+from transferkit.batches import Batch, Encoded, special_id
 from transferkit.errors import InputError
 from transferkit.predictions import Entrant
 from transferkit.specs import NeuronSite
@@ -53,4 +53,4 @@ def _empty(backbone: Backbone, *, has_mask: bool) -> Batch:
     ids = list(tokenizer(str(tokenizer.mask_token) if has_mask else "")["input_ids"])
     answer = np.array([ids.index(tokenizer.mask_token_id) if has_mask else 0], dtype=np.int64)
     zero = np.zeros(1, dtype=np.int64)
-    return Encoded([ids], None, answer, zero, tokenizer.pad_token_id or 0, 0).batch(np.arange(1))
+    return Encoded([ids], None, answer, zero, special_id(tokenizer.pad_token_id), 0).batch(np.arange(1))

@@ -45,7 +45,7 @@ def load(folder: Path, run: "Run") -> bool:
     try:
         with safe_open(folder / FILE, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError):  # absent, or the disk failed under it: begin anew
         return False
     device = run.vectors.device

@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from transferkit.backbones import Backbone, State
-from transferkit.batches import Batch, Encoded
+from transferkit.batches import Batch, Encoded, special_id
 from transferkit.specs import EmbeddingReadout
 from transferkit.tasks.base import Task
+
+Pooling = Literal["mean", "first"]
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,17 @@ class Embedding:
     backbone: Backbone
     anchors: Float[Tensor, "K d"]
     scale: float
-    pooling: Literal["mean", "first"]
+    pooling: Pooling
 
     @classmethod
     def of(cls, backbone: Backbone, task: Task, spec: EmbeddingReadout) -> "Embedding":
         """Make the readout of a task: embed its label descriptions once."""
         pooling = backbone.pooling if spec.pooling == "auto" else spec.pooling
+        assert pooling != "auto"
         ids = [list(backbone.tokenizer(label.description)["input_ids"]) for label in task.labels]
         zeros = np.zeros(len(ids), dtype=np.int64)
-        batch = Encoded(ids, None, zeros, zeros, backbone.tokenizer.pad_token_id or 0, 0).batch(np.arange(len(ids)))
+        pad_id = special_id(backbone.tokenizer.pad_token_id)
+        batch = Encoded(ids, None, zeros, zeros, pad_id, 0).batch(np.arange(len(ids)))
         batch = batch.to(backbone.device)
         with torch.no_grad():
             anchors = sentence(backbone, backbone.embed(batch), batch.mask, pooling)
@@ -47,7 +51,7 @@ class Embedding:
 
 
 def sentence(
-    backbone: Backbone, state: State, text_mask: Bool[Tensor, "B T"], pooling: Literal["mean", "first"]
+    backbone: Backbone, state: State, text_mask: Bool[Tensor, "B T"], pooling: Pooling
 ) -> Float[Tensor, "B d"]:
     """Run what is left and return the sentence vector, pooled over real text rows, in float32."""
     rows = torch.arange(text_mask.shape[1], device=text_mask.device).expand(text_mask.shape)

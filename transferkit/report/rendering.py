@@ -33,6 +33,8 @@ class Files:
 def files_of(figure: Figure) -> Files:
     """Return a figure as SVG, PNG and PDF without dates in them."""
     svg, png, pdf = io.StringIO(), io.BytesIO(), io.BytesIO()
+    figure.canvas.draw()
+    figure.set_layout_engine("none")  # laid out once, not once per format
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", metadata={"Software": None})
     figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})

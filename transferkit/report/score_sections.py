@@ -1,0 +1,218 @@
+"""Explaining. The sections about scores: what training a prompt gains, and where a prompt serves another task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from transferkit import figures
+from transferkit.figures import Scale
+from transferkit.matrices import Matrix
+from transferkit.report.page import Drawing, Part, Row, Section, Table, Text
+from transferkit.report.words import examples_of, listed, percent, seeds_of, slug, snippet
+from transferkit.results import LEAST_GAP, Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OWN_COLUMNS = {
+    "task": "task",
+    "n": "n",
+    "score": "own score, %",
+    "spread": "lowest to highest seed",
+    "no prompt": "no prompt, %",
+    "majority": "majority, %",
+    "random prompt": "random prompt, %",
+    "best_baseline": "best baseline",
+    "difference": "gain, points",
+    "low": "95 % from",
+    "high": "to",
+    "excludes_zero": "excludes 0",
+}
+
+
+def drawn(draw: Callable[[], Axes]) -> Callable[[], Figure]:
+    """Return a function that makes the whole figure of some axes."""
+
+    def make() -> Figure:
+        figure = draw().get_figure(root=True)
+        assert figure is not None
+        return figure
+
+    return make
+
+
+def own_section(results: Results) -> Section:
+    """Return own scores beside baselines, and whether each gain is more than chance."""
+    parts: list[Part] = [Text(body=gain_sentence(results.own_scores()))]
+    for backbone in results.backbones:
+        own = results.own_scores(backbone)
+        if own["difference"].notna().any():
+            parts.append(_gains(results, backbone, own))
+        parts.append(_own_table(results, backbone, own))
+    return Section(title="Own scores and what training gains", slug="own-scores", parts=tuple(parts))
+
+
+def gain_sentence(own: pd.DataFrame) -> str:
+    """Say on how many tasks the gain's interval excludes zero, and name those where it does not."""
+    known = own.dropna(subset=["difference"])
+    if known.empty:
+        return "No own score can be compared with a baseline yet."
+    better = known[known["low"] > 0]
+    rest = known[known["low"] <= 0]
+    text = f"The 95 % interval of own score minus best baseline lies above zero on {len(better)} of {len(known)} tasks."
+    if len(rest):
+        names = [
+            f"{row.task} on {row.backbone} ({'below zero' if row.high < 0 else 'holds zero'})" for row in rest.itertuples()
+        ]
+        text += f" It does not for {listed(names, most=20)}."
+    if left := len(own) - len(known):
+        text += f" {left} could not be compared: something is missing."
+    return text
+
+
+def _gains(results: Results, backbone: str, own: pd.DataFrame) -> Drawing:
+    return Drawing(
+        name=f"gain-{slug(backbone)}",
+        title=f"Own score minus best baseline, {backbone}",
+        caption=f"Mean over {seeds_of(results)}, {examples_of(results)}. Bars are 95 % intervals: "
+        f"{own['interval'].dropna().iloc[0]}. Hollow points hold zero. The best baseline is chosen on the same examples, "
+        "which works against the trained prompt.",
+        draw=drawn(partial(figures.intervals, own, title=f"What training the prompt gains, {backbone}")),
+        frame=own,
+        snippet=snippet(results, f'tk.figures.intervals(results.own_scores("{backbone}"))'),
+        keys=_own_keys(own),
+    )
+
+
+def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
+    shown = own.copy()
+    shown["spread"] = [
+        "–" if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}"
+        for low, high in zip(own["score_low"], own["score_high"], strict=True)
+    ]
+    return Table(
+        name=f"own-scores-{slug(backbone)}",
+        title=f"Own scores, {backbone}",
+        caption=f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is paired over "
+        "examples; with several seeds its interval resamples seeds and examples together. Intervals over examples alone and "
+        "over seeds alone are in the CSV.",
+        frame=shown,
+        columns=OWN_COLUMNS,
+        percent=("score", "no prompt", "majority", "random prompt", "difference", "low", "high"),
+        snippet=snippet(results, f'results.own_scores("{backbone}")'),
+        keys=_own_keys(own),
+    )
+
+
+def _own_keys(own: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(key for keys in own["keys"] for key in str(keys).split())
+
+
+def transfer_section(results: Results) -> Section:
+    """Return the transfer matrices of every backbone: raw, relative and chance-corrected."""
+    parts: list[Part] = [
+        Text(
+            body="Each row is a task whose prompt was trained, each column a task it is used on without further training. "
+            "Raw scores depend on the target's difficulty; relative scores divide by the target's own score; "
+            "chance-corrected scores also take away what an untrained prompt reaches, so that 0 is no transfer at all and "
+            "100 the target's own prompt."
+        )
+    ]
+    for backbone in results.backbones:
+        forms = results.forms(backbone)
+        if not forms["raw"].is_measured.any():
+            continue
+        parts.append(Text(heading=backbone, body=_transfer_sentence(forms)))
+        parts.append(Row(parts=tuple(_transfer(results, backbone, form) for form in forms)))
+    return Section(title="Transfer between tasks", slug="transfer", parts=tuple(parts))
+
+
+def _transfer_sentence(forms: dict[str, Matrix]) -> str:
+    said = []
+    for form in ("relative", "chance-corrected"):
+        same, other = group_means(forms[form])
+        if same is not None and other is not None:
+            said.append(f"{percent(same)} within a group and {percent(other)} across groups ({form})")
+    above = int(np.count_nonzero(forms["relative"].values[~forms["relative"].is_own()] > 1.0))
+    text = f"Off the diagonal the mean is {', '.join(said)}." if said else "Too few cells are there for means over groups."
+    return f"{text} {above} foreign prompts beat the target's own." if above else text
+
+
+def group_means(matrix: Matrix) -> tuple[float | None, float | None]:
+    """Return the mean off the diagonal within groups and across groups."""
+    same = np.array(matrix.source_groups)[:, None] == np.array(matrix.target_groups)[None, :]
+    foreign = matrix.is_measured & ~matrix.is_own()
+    means = [matrix.values[foreign & cells] for cells in (same, ~same)]
+    first, second = (float(values.mean()) if values.size else None for values in means)
+    return first, second
+
+
+def _transfer(results: Results, backbone: str, form: str) -> Drawing:
+    matrix = results.transfer(backbone, baselines="with") if form == "raw" else results.forms(backbone)[form]
+    call = {
+        "raw": f'results.transfer("{backbone}", baselines="with")',
+        "relative": f'results.relative("{backbone}")',
+        "chance-corrected": f'results.chance_corrected("{backbone}"), centre=0.0',
+    }[form]
+    scale = _shared_scale(matrix) if form != "chance-corrected" else None
+    centre = 0.0 if form == "chance-corrected" else None
+    caption = {
+        "raw": "Mean score in percent; the last rows are what needs no training.",
+        "relative": "Score in percent of the target's own score; 100 on the diagonal.",
+        "chance-corrected": "0 is a random prompt, 100 the target's own. Columns whose own prompt beats a random one by "
+        f"{100 * LEAST_GAP:.0f} points or less are not applicable.",
+    }[form]
+    return Drawing(
+        name=f"transfer-{slug(form)}-{slug(backbone)}",
+        title=f"{form.capitalize()} scores, {backbone}",
+        caption=f"{caption} Mean over {seeds_of(results)}, {examples_of(results)}. Thick lines part the groups."
+        + (f" Pointing at a cell shows its interval ({matrix.interval})." if matrix.interval else ""),
+        draw=drawn(partial(figures.heatmap, matrix, scale=scale, centre=centre)),
+        frame=matrix.cells(),
+        snippet=snippet(results, f"tk.figures.heatmap({call})"),
+        keys=matrix.keys,
+    )
+
+
+def _shared_scale(matrix: Matrix) -> Scale:
+    values = matrix.values[matrix.is_measured]
+    return Scale(min(0.0, float(values.min())), max(1.0, float(values.max())))
+
+
+def cross_model_section(results: Results) -> Section | None:
+    """Return scores of prompts on other backbones; None for a study of one backbone or without such cells."""
+    if len(results.backbones) < 2:
+        return None
+    matrix = results.cross_model()
+    across = np.array(matrix.source_groups)[:, None] != np.array(matrix.target_groups)[None, :]
+    if (matrix.states[across] == "not_applicable").all():
+        return None
+    own = matrix.relative()
+    means = [own.values[own.is_measured & cells & ~own.is_own()] for cells in (~across, across)]
+    same_task = np.array([s.split(" · ")[-1] for s in own.sources])[:, None] == np.array(
+        [t.split(" · ")[-1] for t in own.targets]
+    )
+    moved = own.values[own.is_measured & across & same_task]
+    said = [
+        f"{percent(float(values.mean()))} {what}"
+        for values, what in zip([*means, moved], ("within a backbone", "across backbones", "for the same task"), strict=True)
+        if values.size
+    ]
+    drawing = Drawing(
+        name="cross-model",
+        title="Scores within and across backbones",
+        caption=f"Prompts used as they are on another backbone, without a projector. Mean over {seeds_of(results)}, "
+        f"{examples_of(results)}; thick lines part the backbones.",
+        draw=drawn(partial(figures.heatmap, matrix, scale=_shared_scale(matrix))),
+        frame=matrix.cells(),
+        snippet=snippet(results, "tk.figures.heatmap(results.cross_model())"),
+        keys=matrix.keys,
+    )
+    text = f"Relative to the target's own score, off the diagonal, the mean is {listed(said)}." if said else "No cell is there yet."
+    return Section(title="Transfer between backbones", slug="cross-model", parts=(Text(body=text), drawing))
