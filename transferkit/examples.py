@@ -19,6 +19,7 @@ from transferkit.shapes import IntArray
 from transferkit.tasks.base import HubData, LocalData, Split, Task
 
 Row = Mapping[str, object]
+UNLABELLED = "-1"  # what hub data sets write where annotators did not agree
 HELD_OUT = 0.2  # share of a single file, or of the training part, set apart when no size says otherwise
 
 
@@ -65,14 +66,13 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
 
     reported = {text_hash(text) for text in report.texts}
     own = [i for i, text in enumerate(train.texts) if text_hash(text) not in reported]
-    n_dropped = len(train.texts) - len(own)
-
+    notes = {"dropped_from_training": len(train.texts) - len(own), **report.notes}
     order = rng.permutation(own)
     n_selection = min(round(len(own) * HELD_OUT), task.sizes.selection or len(own))
     splits: dict[Split, Examples] = {
-        "train": _take(train, order[n_selection:][: task.sizes.train], {"dropped_in_report": n_dropped}),
-        "selection": _take(train, order[:n_selection], {}),
-        "report": _take(report, rng.permutation(len(report.texts))[: task.sizes.report], {}),
+        "train": _take(train, order[n_selection:][: task.sizes.train], notes),
+        "selection": _take(train, order[:n_selection], notes),
+        "report": _take(report, rng.permutation(len(report.texts))[: task.sizes.report], notes),
     }
     for name, split in splits.items():
         _check(task, name, split)
@@ -127,6 +127,7 @@ def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
     index = {label.value: i for i, label in enumerate(task.labels)}
     texts: list[tuple[str, ...]] = []
     gold: list[int] = []
+    n_unlabelled = 0
     for number, row in enumerate(rows, 1):
         for column in (*task.inputs, task.label):
             if column not in row:
@@ -135,6 +136,9 @@ def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
                     fix="correct text = … or label = … of the task",
                 )
         value = str(row[task.label])
+        if value == UNLABELLED and value not in index and isinstance(task.source, HubData):
+            n_unlabelled += 1
+            continue
         if value not in index:
             raise InputError(
                 f"task {task.name!r}: {split} row {number} has the label {value!r}, which the task does not name",
@@ -142,7 +146,7 @@ def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
             )
         texts.append(tuple(str(row[column]) for column in task.inputs))
         gold.append(index[value])
-    return Examples(texts, np.asarray(gold, dtype=np.int64), {})
+    return Examples(texts, np.asarray(gold, dtype=np.int64), {"unlabelled": n_unlabelled} if n_unlabelled else {})
 
 
 def _take(examples: Examples, order: IntArray, notes: Mapping[str, int]) -> Examples:

@@ -83,8 +83,7 @@ class SyntheticStudy:
             NeuronsSpec(source=source, backbone=b, readout=MaskedReadout())
             for b in self.specs_of()
             for source in self.sources(b)
-            if isinstance(source, RandomPrompt)
-            or (isinstance(source, TrainedPrompt) and source.backbone == b.name)
+            if isinstance(source, RandomPrompt) or (isinstance(source, TrainedPrompt) and source.backbone == b.name)
         ]
 
     def examples(self):
@@ -135,7 +134,12 @@ def fill(study, root, *, without=lambda spec: False):
         own = generator_of("task", spec.backbone.name, spec.task.name).normal(size=(P, D))
         vectors = initial + 2 * towards + own + 0.4 * draw.normal(size=(P, D))
         history = [
-            {"step": s, "train_loss": 1 / (1 + s / 40), "selection_score": 0.9 - 0.4 * np.exp(-s / 60), "prompt_norm": 3.0}
+            {
+                "step": s,
+                "train_loss": 1 / (1 + s / 40),
+                "selection_score": 0.9 - 0.4 * np.exp(-s / 60),
+                "prompt_norm": 3.0,
+            }
             for s in range(0, 201, 20)
         ]
         history = [{k: round(float(v), 6) if k != "step" else v for k, v in row.items()} for row in history]

@@ -84,7 +84,7 @@ class Backbone:
         self.tokenizer = tokenizer
         self.spec = spec
         self.upstream = upstream
-        self.pooling = pooling
+        self.pooling: Literal["mean", "first"] = pooling
         self.config = model.config
         self.family = family_of(self.config.model_type)
         self.base: Stock = model.base_model

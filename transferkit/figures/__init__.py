@@ -1,4 +1,4 @@
-"""Explaining. Figures as functions: each takes data and `ax=None`, returns the Axes, changes no setting, shows nothing."""
+"""Explaining. Figures as functions: each takes data and `ax=None` and returns the Axes; none shows anything."""
 
 from transferkit.figures.clustered import clustered
 from transferkit.figures.curves import curves

@@ -48,7 +48,9 @@ def curves(
         ax.set_title(task)
     for ax in panels.flat[len(tasks) :]:
         ax.set_axis_off()
-    figure.supxlabel("step", fontsize=9)
+        ax.set_in_layout(False)
+    for ax in panels[-1]:
+        ax.set_xlabel("step")
     figure.supylabel(column.replace("_", " "), fontsize=9)
     figure.suptitle(title or "Training curves", fontsize=10, fontweight="bold", x=0.01, ha="left")
     _draw_legend(figure, panels.flat[0])

@@ -1,4 +1,4 @@
-"""Explaining. A matrix drawn as coloured cells with its numbers in them; what was not measured is hatched and counted."""
+"""Explaining. A matrix drawn as coloured cells with its numbers in them; what is not measured is hatched."""
 
 from __future__ import annotations
 
@@ -88,17 +88,18 @@ def _colours(scale: Scale) -> ScalarMappable:
 
 
 def _draw_cell(ax: Axes, matrix: Matrix, at: tuple[int, int], *, colours: ScalarMappable, show: Show) -> None:
+    from matplotlib.colors import to_hex, to_rgb
     from matplotlib.patches import Rectangle
 
     i, j = at
     state = matrix.states[at]
     box = Rectangle((j - 0.5, i - 0.5), 1, 1, linewidth=0.8, edgecolor="white")
     if state == "measured":
-        fill = colours.to_rgba(matrix.values[at])
+        fill = to_hex(colours.cmap(colours.norm(float(matrix.values[at]))))
         box.set_facecolor(fill)
         text = number(matrix.values[at], show)
         size = 8 if max(matrix.values.shape) <= 12 else 7
-        ax.text(j, i, text, ha="center", va="center", fontsize=size, color=ink_on(fill))
+        ax.text(j, i, text, ha="center", va="center", fontsize=size, color=ink_on(to_rgb(fill)))
     else:
         box.set(facecolor=MISSING, hatch=HATCHES[state], edgecolor="#9aa1ab", linewidth=0.0)
     tip(box, _tip(matrix, at))
@@ -141,7 +142,14 @@ def _draw_frame(ax: Axes, matrix: Matrix, title: str | None) -> None:
     ax.set_title(title or matrix.name)
     if holes := _holes(matrix):
         ax.annotate(
-            holes, (1, 0), (0, -4), xycoords="axes fraction", textcoords="offset points", fontsize=7, ha="left", va="top"
+            holes,
+            (1, 0),
+            (0, -4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=7,
+            ha="left",
+            va="top",
         )
 
 

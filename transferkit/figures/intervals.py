@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from transferkit.figures.style import INK, PALETTE, QUIET, axes_or_new, group_colours, tip
+from transferkit.figures.style import INK, QUIET, axes_or_new, group_colours, tip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,10 @@ def intervals(own: pd.DataFrame, *, ax: Axes | None = None, title: str | None = 
         point = ax.plot(100 * difference, place, marker="o", markersize=7, color=colour, markerfacecolor=fill)
         tip(point[0], f"{task}: {100 * difference:+.1f} points [{100 * low:.1f}, {100 * high:.1f}] over {baseline}")
     ax.axvline(0, color=QUIET, linewidth=1)
-    ax.set_yticks(range(len(rows)), [f"{task}  (− {base})" for task, base in zip(rows["task"], rows["best_baseline"], strict=True)])
+    ax.set_yticks(
+        range(len(rows)),
+        [f"{task}  (− {base})" for task, base in zip(rows["task"], rows["best_baseline"], strict=True)],
+    )
     ax.set(ylim=(max(len(rows), 1) - 0.5, -0.5), xlabel="own score minus best baseline, points")
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
@@ -46,6 +49,6 @@ def _legend(ax: Axes, colours: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
     entries = [Line2D([], [], marker="o", color=colour, label=group) for group, colour in colours.items()]
-    open_circle = {"linestyle": "", "marker": "o", "color": INK, "markerfacecolor": PALETTE[4], "label": "holds zero"}
-    entries.append(Line2D([], [], **{**open_circle, "markerfacecolor": "white"}))
+    hollow = Line2D([], [], linestyle="", marker="o", color=INK, markerfacecolor="white", label="holds zero")
+    entries.append(hollow)
     ax.legend(handles=entries, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from transferkit.figures.style import INK, QUIET, axes_or_new, group_colours, tip
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+PLACES = ((0, 1, "center"), (0, -1, "center"), (1, 0, "left"), (-1, 0, "right"))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
@@ -45,12 +48,19 @@ def prompt_map(
 
 
 def _name_tasks(ax: Axes, trained: pd.DataFrame) -> None:
-    """Write each task's name at its first seed, a little above."""
+    """Write each task's name beside its first seed, where no name is yet."""
+    spans = [max(float(np.ptp(trained[axis])), 1e-12) for axis in ("x", "y")]
+    taken: list[tuple[float, float, float]] = []  # centre and half width, in shares of the spans
     for task, rows in trained.groupby("task"):
-        x, y = rows.sort_values("seed")[["x", "y"]].iloc[0]
-        ax.annotate(
-            str(task), (x, y), (0, 6), textcoords="offset points", ha="center", fontsize=7, color=INK, annotation_clip=True
-        )
+        x, y = (float(v) for v in rows.sort_values("seed")[["x", "y"]].iloc[0])
+        half = 0.011 * len(str(task))
+        centres = [(x / spans[0] + r * (half + 0.03), y / spans[1] + u * 0.05, half) for r, u, _ in PLACES]
+        free = [all(abs(a - c) > half + h or abs(b - d) > 0.05 for c, d, h in taken) for a, b, _ in centres]
+        place = free.index(True) if True in free else 0
+        right, up, align = PLACES[place]
+        taken.append(centres[place])
+        offset = (7 * right, 6 if up > 0 else -13 if up < 0 else -3)
+        ax.annotate(str(task), (x, y), offset, textcoords="offset points", ha=align, fontsize=7, color=INK)
 
 
 def _legend(ax: Axes, colours: dict[str, str], marks: dict[int, str], *, has_initial: bool) -> None:

@@ -23,10 +23,12 @@ def structure(figure: Figure) -> dict[str, Plain]:
 
     Floats keep six significant digits; ticks of colour bars are left out, for they follow the height of the bar.
     """
+    from matplotlib.axes import Axes
+
     figure.canvas.draw()
-    everything = [ax for outer in figure.axes for ax in (outer, *outer.child_axes)]
+    everything = [ax for outer in figure.axes for ax in (outer, *outer.child_axes) if isinstance(ax, Axes)]
     super_labels = [text.get_text() for text in figure.texts if text.get_text()]
-    return {"texts": cast("Plain", super_labels), "axes": [_axes(ax) for ax in everything]}
+    return {"texts": cast("Plain", super_labels), "axes": cast("Plain", [_axes(ax) for ax in everything])}
 
 
 def _axes(ax: Axes) -> dict[str, Plain]:

@@ -1,4 +1,4 @@
-"""Explaining. Guesses at transferability, one file per idea; `INDICATORS` lists the default ones, `find` looks one up."""
+"""Explaining. Guesses at transferability, one file per idea; `find` looks one up by name."""
 
 from transferkit.errors import InputError, nearest
 from transferkit.indicators.base import Indicator, NeuronIndicator, PromptIndicator

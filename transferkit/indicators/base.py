@@ -1,4 +1,4 @@
-"""Explaining. What an indicator is: a guess at transferability from two artifacts alone, without the target's scores."""
+"""Explaining. What an indicator is: a guess at transferability from two artifacts, without scores."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol, runtime_checkable

@@ -11,7 +11,7 @@ import numpy as np
 
 from transferkit.artifacts import Prompt
 from transferkit.indicators.base import Of, Reads, Rows, flat, named, stacks
-from transferkit.shapes import FloatArray
+from transferkit.shapes import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class EuclideanAverage:
         return 1.0 / (1.0 + distances)
 
 
-def _mean_distances(rows: FloatArray, columns: FloatArray, ends: FloatArray) -> FloatArray:
+def _mean_distances(rows: FloatArray, columns: FloatArray, ends: IntArray) -> FloatArray:
     """Return the mean distance of one prompt's rows [P,d] to each prompt's rows in `columns` [n·P,d]."""
     squares = np.sum(rows**2, axis=1)[:, None] + np.sum(columns**2, axis=1)[None, :] - 2.0 * rows @ columns.T
     sums = np.add.reduceat(np.sqrt(np.maximum(squares, 0.0)).sum(axis=0), ends[:-1])

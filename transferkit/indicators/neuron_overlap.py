@@ -1,6 +1,6 @@
 """Explaining. Whether two prompts switch on the same feed-forward neurons (Su et al. 2022, section 4.3, ON).
 
-Two sets overlap by accident too, the more the denser they are; `chance` gives that level and belongs beside every value.
+Two sets overlap by accident too, the more the denser they are: `chance` belongs beside every value.
 """
 
 from collections.abc import Sequence

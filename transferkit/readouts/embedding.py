@@ -34,7 +34,6 @@ class Embedding:
     def of(cls, backbone: Backbone, task: Task, spec: EmbeddingReadout) -> "Embedding":
         """Make the readout of a task: embed its label descriptions once."""
         pooling = backbone.pooling if spec.pooling == "auto" else spec.pooling
-        assert pooling != "auto"
         ids = [list(backbone.tokenizer(label.description)["input_ids"]) for label in task.labels]
         zeros = np.zeros(len(ids), dtype=np.int64)
         pad_id = special_id(backbone.tokenizer.pad_token_id)

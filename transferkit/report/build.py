@@ -67,8 +67,8 @@ def _transfer(results: Results) -> str | None:
     if not same:
         return f"Used on another task, a prompt keeps {across} of what the task's own prompt gains over a random one."
     return (
-        f"Used on another task of its group, a prompt keeps {percent(float(np.mean(np.array(same))))} of what the task's own "
-        f"prompt gains over a random one; across groups {across}."
+        f"Used on another task of its group, a prompt keeps {percent(float(np.mean(np.array(same))))} of what the "
+        f"task's own prompt gains over a random one; across groups {across}."
     )
 
 
@@ -77,6 +77,10 @@ def _agreement(results: Results) -> str | None:
     if not found:
         return None
     backbone, (name, rho, baseline) = max(found, key=lambda item: item[1][1])
+    n_tried = results.agreements(backbone)["indicator"].nunique() - 2
     yardstick = "" if np.isnan(baseline) else f" (knowing the task groups alone gives {signed(baseline)})"
     where = f" on {backbone}" if len(results.backbones) > 1 else ""
-    return f"The best guess at which sources help a target{where} is {name.replace('_', ' ')}: Spearman {signed(rho)} per target{yardstick}."
+    return (
+        f"The best guess at which sources help a target{where} is {name.replace('_', ' ')}, of {n_tried} tried: "
+        f"Spearman {signed(rho)} per target{yardstick}."
+    )

@@ -7,8 +7,10 @@ import html
 import io
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 from urllib.parse import unquote
+
+import numpy as np
 
 from transferkit.report.page import Table
 
@@ -60,9 +62,7 @@ def inline_svg(svg: str, name: str, label: str) -> str:
     svg = re.sub(r'\bid="([^"]*)"', rf'id="{name}-\1"', svg)
     svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", svg)
     svg = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{name}-\1"', svg)
-    width = re.search(r'viewBox="0 0 ([\d.]+)', svg)
-    natural = float(width.group(1)) * 4 / 3 if width else 600.0
-    opening = f'<svg role="img" aria-label="{html.escape(label, quote=True)}" style="--natural:{natural:.0f}px"'
+    opening = f'<svg role="img" aria-label="{html.escape(label, quote=True)}"'
     svg = re.sub(r'^<svg(?: (?:width|height|version)="[^"]*")*', opening, svg)
     svg = re.sub(r' (?:width|height)="[\d.]+pt"| version="[\d.]+"', "", svg, count=3)
     return re.sub(r">\s+<", "><", svg).strip()
@@ -98,13 +98,13 @@ def shown_rows(table: Table) -> list[list[Shown]]:
     return [[_shown(v, n in table.percent) for n, v in zip(names, row, strict=True)] for row in frame.to_numpy(object)]
 
 
-def _shown(value: object, is_percent: bool) -> Shown:  # noqa: FBT001
-    if value is None or (isinstance(value, float) and value != value):
+def _shown(value: object, is_percent: bool) -> Shown:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
         return Shown(ABSENT, "", is_number=False)
-    if isinstance(value, bool) or type(value).__name__ == "bool":
+    if isinstance(value, bool | np.bool_):
         return Shown("yes" if value else "no", "1" if value else "0", is_number=False)
-    if hasattr(value, "__float__") and not isinstance(value, str):
-        number = float(value)  # pyright: ignore[reportArgumentType]
+    if isinstance(value, SupportsFloat) and not isinstance(value, str):
+        number = float(value)
         return Shown(_number(number, is_percent), repr(number), is_number=True)
     text = str(value)
     led = re.match(r"[−-]?\d+(?:\.\d+)?", text)
@@ -112,7 +112,7 @@ def _shown(value: object, is_percent: bool) -> Shown:  # noqa: FBT001
     return Shown(text, by, is_number=bool(led) and by != text)
 
 
-def _number(value: float, is_percent: bool) -> str:  # noqa: FBT001
+def _number(value: float, is_percent: bool) -> str:
     if is_percent:
         return f"{round(100 * value, 1) + 0.0:.1f}".replace("-", "−")
     if value == int(value) and abs(value) < 1e9:
@@ -151,5 +151,3 @@ def markdown_of(table: Table) -> str:
 def data_link(text: str) -> str:
     """Return CSV text as a self-contained address."""
     return "data:text/csv;base64," + base64.b64encode(text.encode()).decode()
-
-

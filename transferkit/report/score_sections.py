@@ -67,9 +67,8 @@ def gain_sentence(own: pd.DataFrame) -> str:
     rest = known[known["low"] <= 0]
     text = f"The 95 % interval of own score minus best baseline lies above zero on {len(better)} of {len(known)} tasks."
     if len(rest):
-        names = [
-            f"{row.task} on {row.backbone} ({'below zero' if row.high < 0 else 'holds zero'})" for row in rest.itertuples()
-        ]
+        columns = rest[["task", "backbone", "high"]].itertuples(index=False)
+        names = [f"{t} on {b} ({'below zero' if float(high) < 0 else 'holds zero'})" for t, b, high in columns]
         text += f" It does not for {listed(names, most=20)}."
     if left := len(own) - len(known):
         text += f" {left} could not be compared: something is missing."
@@ -81,8 +80,8 @@ def _gains(results: Results, backbone: str, own: pd.DataFrame) -> Drawing:
         name=f"gain-{slug(backbone)}",
         title=f"Own score minus best baseline, {backbone}",
         caption=f"Mean over {seeds_of(results)}, {examples_of(results)}. Bars are 95 % intervals: "
-        f"{own['interval'].dropna().iloc[0]}. Hollow points hold zero. The best baseline is chosen on the same examples, "
-        "which works against the trained prompt.",
+        f"{own['interval'].dropna().iloc[0]}. Hollow points hold zero. The best baseline is chosen on the same "
+        "examples, which works against the trained prompt.",
         draw=drawn(partial(figures.intervals, own, title=f"What training the prompt gains, {backbone}")),
         frame=own,
         snippet=snippet(results, f'tk.figures.intervals(results.own_scores("{backbone}"))'),
@@ -99,9 +98,9 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
     return Table(
         name=f"own-scores-{slug(backbone)}",
         title=f"Own scores, {backbone}",
-        caption=f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is paired over "
-        "examples; with several seeds its interval resamples seeds and examples together. Intervals over examples alone and "
-        "over seeds alone are in the CSV.",
+        caption=f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is "
+        "paired over examples; with several seeds its interval resamples seeds and examples together. Intervals over "
+        "examples alone and over seeds alone are in the CSV.",
         frame=shown,
         columns=OWN_COLUMNS,
         percent=("score", "no prompt", "majority", "random prompt", "difference", "low", "high"),
@@ -118,10 +117,10 @@ def transfer_section(results: Results) -> Section:
     """Return the transfer matrices of every backbone: raw, relative and chance-corrected."""
     parts: list[Part] = [
         Text(
-            body="Each row is a task whose prompt was trained, each column a task it is used on without further training. "
-            "Raw scores depend on the target's difficulty; relative scores divide by the target's own score; "
-            "chance-corrected scores also take away what an untrained prompt reaches, so that 0 is no transfer at all and "
-            "100 the target's own prompt."
+            body="Each row is a task whose prompt was trained, each column a task it is used on without further "
+            "training. Raw scores depend on the target's difficulty; relative scores divide by the target's own score; "
+            "chance-corrected scores also take away what an untrained prompt reaches, so that 0 is no transfer at all "
+            "and 100 the target's own prompt."
         )
     ]
     for backbone in results.backbones:
@@ -140,7 +139,9 @@ def _transfer_sentence(forms: dict[str, Matrix]) -> str:
         if same is not None and other is not None:
             said.append(f"{percent(same)} within a group and {percent(other)} across groups ({form})")
     above = int(np.count_nonzero(forms["relative"].values[~forms["relative"].is_own()] > 1.0))
-    text = f"Off the diagonal the mean is {', '.join(said)}." if said else "Too few cells are there for means over groups."
+    text = (
+        f"Off the diagonal the mean is {', '.join(said)}." if said else "Too few cells are there for means over groups."
+    )
     return f"{text} {above} foreign prompts beat the target's own." if above else text
 
 
@@ -158,31 +159,36 @@ def _transfer(results: Results, backbone: str, form: str) -> Drawing:
     call = {
         "raw": f'results.transfer("{backbone}", baselines="with")',
         "relative": f'results.relative("{backbone}")',
-        "chance-corrected": f'results.chance_corrected("{backbone}"), centre=0.0',
+        "chance-corrected": f'results.chance_corrected("{backbone}"), scale=tk.figures.Scale(-1, 1, 0)',
     }[form]
-    scale = _shared_scale(matrix) if form != "chance-corrected" else None
-    centre = 0.0 if form == "chance-corrected" else None
+    scale = Scale(-1.0, 1.0, 0.0) if form == "chance-corrected" else _shared_scale(results, form)
     caption = {
         "raw": "Mean score in percent; the last rows are what needs no training.",
         "relative": "Score in percent of the target's own score; 100 on the diagonal.",
-        "chance-corrected": "0 is a random prompt, 100 the target's own. Columns whose own prompt beats a random one by "
-        f"{100 * LEAST_GAP:.0f} points or less are not applicable.",
+        "chance-corrected": "0 is a random prompt, 100 the target's own; colours end at ±100. Columns whose own prompt beats a random one "
+        f"by {100 * LEAST_GAP:.0f} points or less are not applicable.",
     }[form]
     return Drawing(
         name=f"transfer-{slug(form)}-{slug(backbone)}",
         title=f"{form.capitalize()} scores, {backbone}",
         caption=f"{caption} Mean over {seeds_of(results)}, {examples_of(results)}. Thick lines part the groups."
         + (f" Pointing at a cell shows its interval ({matrix.interval})." if matrix.interval else ""),
-        draw=drawn(partial(figures.heatmap, matrix, scale=scale, centre=centre)),
+        draw=drawn(partial(figures.heatmap, matrix, scale=scale)),
         frame=matrix.cells(),
         snippet=snippet(results, f"tk.figures.heatmap({call})"),
         keys=matrix.keys,
     )
 
 
-def _shared_scale(matrix: Matrix) -> Scale:
-    values = matrix.values[matrix.is_measured]
-    return Scale(min(0.0, float(values.min())), max(1.0, float(values.max())))
+def _shared_scale(results: Results, form: str) -> Scale:
+    """Return the same colours for every backbone: from the lowest value, down to a full tenth, to at least 1."""
+    if form == "raw":
+        matrices = [results.transfer(backbone, baselines="with") for backbone in results.backbones]
+    else:
+        matrices = [results.relative(backbone) for backbone in results.backbones]
+    values = np.concatenate([matrix.values.ravel() for matrix in matrices])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return Scale(min(np.floor(10 * low) / 10, 0.9), max(1.0, high))
 
 
 def cross_model_section(results: Results) -> Section | None:
@@ -201,7 +207,11 @@ def cross_model_section(results: Results) -> Section | None:
     moved = own.values[own.is_measured & across & same_task]
     said = [
         f"{percent(float(values.mean()))} {what}"
-        for values, what in zip([*means, moved], ("within a backbone", "across backbones", "for the same task"), strict=True)
+        for values, what in zip(
+            [*means, moved],
+            ("within a backbone", "across backbones", "for the same task on another backbone"),
+            strict=True,
+        )
         if values.size
     ]
     drawing = Drawing(
@@ -209,10 +219,14 @@ def cross_model_section(results: Results) -> Section | None:
         title="Scores within and across backbones",
         caption=f"Prompts used as they are on another backbone, without a projector. Mean over {seeds_of(results)}, "
         f"{examples_of(results)}; thick lines part the backbones.",
-        draw=drawn(partial(figures.heatmap, matrix, scale=_shared_scale(matrix))),
+        draw=drawn(partial(figures.heatmap, matrix, scale=_shared_scale(results, "raw"))),
         frame=matrix.cells(),
         snippet=snippet(results, "tk.figures.heatmap(results.cross_model())"),
         keys=matrix.keys,
     )
-    text = f"Relative to the target's own score, off the diagonal, the mean is {listed(said)}." if said else "No cell is there yet."
+    text = (
+        f"Relative to the target's own score, off the diagonal, the mean is {listed(said)}."
+        if said
+        else "No cell is there yet."
+    )
     return Section(title="Transfer between backbones", slug="cross-model", parts=(Text(body=text), drawing))

@@ -33,8 +33,8 @@ def inventory_section(results: Results) -> Section:
         Table(
             name="tasks",
             title="Tasks",
-            caption="Chance is the expected accuracy of guessing every class equally often. n counts the examples of the report "
-            "split; every one of them is scored.",
+            caption="Chance is the expected accuracy of guessing every class equally often. n counts the examples of "
+            "the report split; every one of them is scored.",
             frame=results.task_table(),
             columns={
                 "task": "task",
@@ -64,7 +64,9 @@ def inventory_section(results: Results) -> Section:
         )
     wrong = results.integrity()
     if len(wrong):
-        parts.append(Text(body=f"{len(wrong)} scores do not follow from their predictions; see the table.", tone="alarm"))
+        parts.append(
+            Text(body=f"{len(wrong)} scores do not follow from their predictions; see the table.", tone="alarm")
+        )
         parts.append(Table(name="integrity", title="Doubtful scores", caption="Measure these again.", frame=wrong))
     else:
         parts.append(Text(body="Every score was computed again from its predictions and the gold labels; all agree."))
@@ -85,8 +87,9 @@ def training_section(results: Results) -> Section | None:
         Table(
             name="training-health",
             title="Training health",
-            caption="Norms are means over the rows the backbone reads; the change is ‖P − P₀‖ ÷ ‖P₀‖. Alarms are raised while "
-            "training: constant predictions, a vanishing gradient, a loss no better than guessing, a runaway norm.",
+            caption="Norms are means over the rows the backbone reads; the change is ‖P − P₀‖ ÷ ‖P₀‖. Alarms are "
+            "raised while training: constant predictions, a vanishing gradient, a loss no better than guessing, a "
+            "runaway norm.",
             frame=health,
             columns={
                 "backbone": "backbone",
@@ -129,8 +132,8 @@ def _curves(results: Results, backbone: str, histories: pd.DataFrame) -> Drawing
     return Drawing(
         name=f"curves-{slug(backbone)}",
         title=f"Training curves, {backbone}",
-        caption="Score on the selection split by optimiser step, one line per seed. Dashed: the best score on the report split "
-        "that needs no training, so the two are not on the same examples.",
+        caption="Score on the selection split by optimiser step, one line per seed. Dashed: the best score on the "
+        "report split that needs no training, so the two are not on the same examples.",
         draw=draw,
         frame=histories,
         snippet=snippet(results, f'tk.figures.curves(results.curves("{backbone}"))'),
@@ -144,8 +147,12 @@ def missing_section(results: Results) -> Section:
     if not missing:
         return Section(title="What is missing", slug="missing", parts=(Text(body="Nothing: every cell was measured."),))
     counts = results.inventory().query("missing > 0")
-    said = listed([f"{count} of {asked} {kind}" for kind, count, asked in counts[["kind", "missing", "asked"]].to_numpy()])
-    text = f"Missing: {said}. Such cells are hatched and counted in the figures; no mean is taken over the rest of a cell."
+    said = listed(
+        [f"{count} of {asked} {kind}" for kind, count, asked in counts[["kind", "missing", "asked"]].to_numpy()]
+    )
+    text = (
+        f"Missing: {said}. Such cells are hatched and counted in the figures; no mean is taken over the rest of a cell."
+    )
     table = Table(
         name="missing",
         title="Missing artifacts",
@@ -180,14 +187,15 @@ def provenance_section(results: Results) -> Section:
     table = Table(
         name="provenance",
         title="What made the artifacts",
-        caption="Facts from the artifacts' own records, and how many artifacts share each. Times are left out, so that the "
-        "same numbers give the same page.",
+        caption="Facts from the artifacts' own records, and how many artifacts share each. Times are left out, so that "
+        "the same numbers give the same page.",
         frame=results.provenance(),
         snippet=snippet(results, "results.provenance()"),
         keys=results.keys,
     )
     text = (
-        f"Analysed with transferkit {__version__}, Python {platform.python_version()}, numpy {np.__version__}. Bootstrap: "
-        f"{results.n_resamples} resamples, seed {results.seed}. Every artifact is named by the hash of what was asked for."
+        f"Analysed with transferkit {__version__}, Python {platform.python_version()}, numpy {np.__version__}. "
+        f"Bootstrap: {results.n_resamples} resamples, seed {results.seed}. Every artifact is named by the hash of what "
+        "was asked for."
     )
     return Section(title="Where the numbers come from", slug="provenance", parts=(Text(body=text), table))

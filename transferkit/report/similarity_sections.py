@@ -19,7 +19,6 @@ from transferkit.results import Results
 if TYPE_CHECKING:
     import pandas as pd
 
-SPELLED = {"EuclideanConcat": "euclidean_concat", "NeuronOverlap": "neuron_overlap"}
 GROUPING_WORDS = {"per_source": "per source", "per_target": "per target", "all": "all cells"}
 SCATTERED: tuple[Indicator, ...] = (CosineConcat(), EuclideanAverage(), NeuronOverlap(), NeuronOverlap(blocks="top"))
 
@@ -32,15 +31,17 @@ def _similarity(results: Results, backbone: str, indicator: Indicator, caption: 
     off = ~np.eye(len(matrix.sources), dtype=bool)
     whole = len(matrix.sources) > 2 and bool(matrix.is_measured[off].all())
     draw = figures.clustered if whole else figures.heatmap
+    order = " Order and tree: average linkage." if whole else ""
     return Drawing(
         name=f"{slug(indicator.name)}-{slug(backbone)}",
         title=f"{indicator.name.replace('_', ' ')}, {backbone}",
-        caption=caption,
+        caption=caption + order,
         draw=drawn(partial(draw, matrix, show="number", centre=0.0 if has_both_signs else None)),
         frame=matrix.cells(),
         snippet=snippet(
             results,
-            f'tk.figures.{draw.__name__}(results.indicator(tk.indicators.find("{indicator.name}"), "{backbone}"), show="number")',
+            f'tk.figures.{draw.__name__}(results.indicator(tk.indicators.find("{indicator.name}"), "{backbone}"), '
+            'show="number")',
         ),
         keys=matrix.keys,
     )
@@ -56,13 +57,13 @@ def prompt_section(results: Results) -> Section | None:
     """Return the four similarities of prompts and their map; None where no prompt is there."""
     parts: list[Part] = [
         Text(
-            body="How alike the vectors of two prompts are (Su et al. 2022, section 4.3). “Concat” compares row i with row i, "
-            "“average” every row with every row. Rows the backbone never reads are left out. The Euclidean forms mostly "
-            "measure how long the prompts are; the agreement section sets them beside norms alone."
+            body="How alike the vectors of two prompts are (Su et al. 2022, section 4.3). “Concat” compares row i with "
+            "row i, “average” every row with every row. Rows the backbone never reads are left out. The Euclidean "
+            "forms mostly measure how long the prompts are; the agreement section sets them beside norms alone."
         )
     ]
     for backbone in results.backbones:
-        caption = f"{_diagonal_words(results)} Order and tree: average linkage."
+        caption = _diagonal_words(results)
         found = [d for i in EMBEDDING if (d := _similarity(results, backbone, i, caption)) is not None]
         if found:
             parts += [Row(parts=tuple(found)), *_map(results, backbone)]
@@ -78,11 +79,13 @@ def _map(results: Results, backbone: str) -> list[Part]:
         Drawing(
             name=f"prompt-map-{slug(backbone)}",
             title=f"Map of prompts, {backbone}",
-            caption=f"Flattened live rows in their first two principal components ({explained.sum():.0%} of the variance); "
-            "colour is the group, the marker the seed, crosses are prompts before training. Distances in the plane are only "
-            "part of the distances between prompts.",
+            caption=f"Flattened live rows in their first two principal components ({explained.sum():.0%} of the "
+            "variance); colour is the group, the marker the seed, crosses are prompts before training. Distances in "
+            "the plane are only part of the distances between prompts.",
             draw=drawn(
-                partial(figures.prompt_map, points, explained=explained.tolist(), title=f"Prompts of {backbone} in a plane")
+                partial(
+                    figures.prompt_map, points, explained=explained.tolist(), title=f"Prompts of {backbone} in a plane"
+                )
             ),
             frame=points,
             snippet=snippet(
@@ -99,9 +102,9 @@ def neuron_section(results: Results) -> Section | None:
     """Return overlap of activated neurons, over all blocks and by block; None where no neuron set is there."""
     parts: list[Part] = [
         Text(
-            body="Which feed-forward neurons a prompt switches on, on the empty text, and how far two such sets agree (cosine of "
-            "the 0/1 vectors). Two sets of this density overlap by accident too: the chance level stands beside every value, "
-            "taken block by block. Random prompts show what any prompt shares."
+            body="Which feed-forward neurons a prompt switches on, on the empty text, and how far two such sets agree "
+            "(cosine of the 0/1 vectors). Two sets of this density overlap by accident too: the chance level stands "
+            "beside every value, taken block by block. Random prompts show what any prompt shares."
         )
     ]
     for backbone in results.backbones:
@@ -111,16 +114,18 @@ def neuron_section(results: Results) -> Section | None:
         caption = f"{_diagonal_words(results)} Bottom and top are a third of the blocks each."
         found = [d for i in NEURON if (d := _similarity(results, backbone, i, caption)) is not None]
         parts += [_by_block(results, backbone, by_block), _overlap_table(results, backbone), Row(parts=tuple(found))]
-    return Section(title="Which neurons the prompts share", slug="neurons", parts=tuple(parts)) if len(parts) > 1 else None
+    return (
+        Section(title="Which neurons the prompts share", slug="neurons", parts=tuple(parts)) if len(parts) > 1 else None
+    )
 
 
 def _by_block(results: Results, backbone: str, by_block: pd.DataFrame) -> Drawing:
     return Drawing(
         name=f"overlap-by-block-{slug(backbone)}",
         title=f"Overlap by block, {backbone}",
-        caption=f"Mean overlap over pairs of prompts ({seeds_of(results)}), block 1 nearest to the input. Dashed: what sets of "
-        "the trained prompts' densities would share by chance. Random prompts have a density, and so a chance level, of their own "
-        "(see the table).",
+        caption=f"Mean overlap over pairs of prompts, {seeds_of(results)}; block 1 nearest to the input. Dashed: what "
+        "sets of the trained prompts' densities would share by chance. Random prompts have a density, and so a chance "
+        "level, of their own (see the table).",
         draw=drawn(partial(figures.overlap, by_block, title=f"Overlap of activated neurons, {backbone}")),
         frame=by_block,
         snippet=snippet(results, f'tk.figures.overlap(results.overlap_by_block("{backbone}"))'),
@@ -153,11 +158,12 @@ def agreement_section(results: Results) -> Section | None:
     """Return how well each indicator agrees with transfer, in every grouping; None where none can be computed."""
     parts: list[Part] = [
         Text(
-            body="Spearman correlation of indicator and transfer: per source over its targets, per target over its sources (means "
-            "of the correlations that are defined), and over all cells. Main numbers leave out the diagonal, brackets include "
-            "it. Cells are not independent, so p values relabel sources and targets jointly (one-sided Mantel test); they are "
-            "not corrected for the number of indicators. “Same group” knows only the task groups and “norm proxy” only how "
-            "long the prompts are: an indicator that does not beat them has shown nothing."
+            body="Spearman correlation of indicator and transfer: per source over its targets, per target over its "
+            "sources (means of the correlations that are defined), and over all cells. Main numbers leave out the "
+            "diagonal, brackets include it. Cells are not independent, so p values relabel sources and targets jointly "
+            "(one-sided Mantel test); they are not corrected for the number of indicators. “Same group” knows only the "
+            "task groups and “norm proxy” only how long the prompts are: an indicator that does not beat them has "
+            "shown nothing."
         )
     ]
     for backbone in results.backbones:
@@ -190,8 +196,8 @@ def _best_sentence(table: pd.DataFrame) -> str:
     n_tried = table["indicator"].nunique() - 2
     said = "which has none" if np.isnan(baseline) else f"which reaches {signed(baseline)}"
     return (
-        f"Per target, with chance-corrected transfer, the best of {n_tried} indicators is {name.replace('_', ' ')} with "
-        f"{signed(rho)}; the yardstick is same group, {said}."
+        f"Per target, with chance-corrected transfer, the best of {n_tried} indicators is {name.replace('_', ' ')} "
+        f"with {signed(rho)}; the yardstick is same group, {said}."
     )
 
 
@@ -202,8 +208,8 @@ def _scatter(results: Results, backbone: str, indicator: Indicator) -> Drawing |
     return Drawing(
         name=f"scatter-{slug(indicator.name)}-{slug(backbone)}",
         title=f"{indicator.name.replace('_', ' ')} against transfer, {backbone}",
-        caption="One point per source and target, without the diagonal. The number above is the correlation in the grouping it "
-        "names, not over all points.",
+        caption="One point per source and target, without the diagonal. The number above is the correlation in the "
+        "grouping it names, not over all points.",
         draw=drawn(partial(figures.scatter, values, transfer)),
         frame=_both(values, transfer),
         snippet=snippet(
@@ -228,8 +234,8 @@ def _agreement_tables(results: Results, backbone: str, table: pd.DataFrame) -> l
         Table(
             name=f"agreement-{slug(backbone)}",
             title=f"Agreement with transfer, {backbone}",
-            caption="Spearman correlation without the diagonal, in brackets with it; p from joint relabelling, without the "
-            "diagonal. Groups that define a correlation and cells used are in the CSV of the long table.",
+            caption="Spearman correlation without the diagonal, in brackets with it; p from joint relabelling, without "
+            "the diagonal. Groups that define a correlation and cells used are in the CSV of the long table.",
             frame=_wide(table),
             columns=named | {f"{g}_{w}": f"{words[g]}{', p' if w == 'p' else ''}" for g in words for w in ("rho", "p")},
             snippet=snippet(results, f'results.agreements("{backbone}")'),
@@ -258,7 +264,9 @@ def _wide(table: pd.DataFrame) -> pd.DataFrame:
         for grouping in GROUPING_WORDS:
             here = cells[cells["grouping"] == grouping].set_index("diagonal")
             without, whole = float(here.loc["without", "rho"]), float(here.loc["with", "rho"])  # pyright: ignore[reportArgumentType]
-            row[f"{grouping}_rho"] = None if np.isnan(without) else f"{signed(without).lstrip('+')} ({signed(whole).lstrip('+')})"
+            row[f"{grouping}_rho"] = (
+                None if np.isnan(without) else f"{signed(without).lstrip('+')} ({signed(whole).lstrip('+')})"
+            )
             row[f"{grouping}_p"] = here.loc["without", "p"]
         rows.append(row)
     return pd.DataFrame(rows)

@@ -26,7 +26,11 @@ def examples_of(results: Results) -> str:
     counts = sorted(n for n in results.task_table()["n"].tolist() if n)
     if not counts:
         return "n unknown"
-    return f"n = {counts[0]} examples per task" if counts[0] == counts[-1] else f"n = {counts[0]} to {counts[-1]} examples per task"
+    return (
+        f"n = {counts[0]} examples per task"
+        if counts[0] == counts[-1]
+        else f"n = {counts[0]} to {counts[-1]} examples per task"
+    )
 
 
 def snippet(results: Results, line: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transferkit.errors import StoreError
 from transferkit.figures.style import style
-from transferkit.report.page import Drawing, Part, Report, Row, Table, Text
+from transferkit.report.page import Drawing, Part, Report, Row, Section, Table, Text
 from transferkit.report.rendering import (
     Shown,
     csv_of,
@@ -33,7 +33,8 @@ class Block:
     part: Part
     picture: str = ""
     data: str = ""
-    columns: tuple[str, ...] = ()
+    natural: int = 0
+    columns: tuple[tuple[str, bool], ...] = ()
     rows: tuple[tuple[Shown, ...], ...] = ()
     blocks: tuple[Block, ...] = field(default=())
 
@@ -86,21 +87,25 @@ def _block(part: Part, work: Path) -> Block:
         (work / "tables" / f"{part.name}.csv").write_text(text, encoding="utf-8")
         (work / "tables" / f"{part.name}.tex").write_text(latex_of(part), encoding="utf-8")
         rows = tuple(tuple(row) for row in shown_rows(part))
-        return Block("table", part, data=data_link(text), columns=tuple(shown_columns(part).values()), rows=rows)
+        are_numbers = [any(row[i].is_number for row in rows) for i in range(len(shown_columns(part)))]
+        columns = tuple(zip(shown_columns(part).values(), are_numbers, strict=True))
+        return Block("table", part, data=data_link(text), columns=columns, rows=rows)
     return _drawn(part, work, text)
 
 
 def _drawn(part: Drawing, work: Path, text: str) -> Block:
-    files = files_of(part.draw())
+    figure = part.draw()
+    natural = round(96 * figure.get_figwidth())
+    files = files_of(figure)
     stem = work / "figures" / part.name
     stem.with_name(f"{part.name}.csv").write_text(text, encoding="utf-8")
     stem.with_name(f"{part.name}.svg").write_text(files.svg, encoding="utf-8")
     stem.with_name(f"{part.name}.png").write_bytes(files.png)
     stem.with_name(f"{part.name}.pdf").write_bytes(files.pdf)
-    return Block("drawing", part, picture=inline(files, part.name, part.title), data=data_link(text))
+    return Block("drawing", part, picture=inline(files, part.name, part.title), data=data_link(text), natural=natural)
 
 
-def _page(report: Report, sections: list[tuple[object, list[Block]]]) -> str:
+def _page(report: Report, sections: list[tuple[Section, list[Block]]]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from transferkit import __version__

@@ -123,7 +123,10 @@ class Results:
         return self.transfer(backbone).relative()
 
     def chance_corrected(self, backbone: str) -> Matrix:
-        """Return transfer between the random prompt (0) and the own prompt (1); no cells where the two are 2 points apart or less."""
+        """Return transfer with the random prompt at 0 and the own prompt at 1.
+
+        Targets whose own prompt is not `LEAST_GAP` better than the random one are not applicable.
+        """
         return self.transfer(backbone).chance_corrected(self.random(backbone), least_gap=LEAST_GAP)
 
     def forms(self, backbone: str) -> dict[str, Matrix]:

@@ -85,7 +85,7 @@ def integrity(reading: Reading) -> pd.DataFrame:
         if len(score.predicted) != len(examples.gold):
             problem = f"{len(score.predicted)} predictions for {len(examples.gold)} examples"
         else:
-            counts = np.ones((1, len(examples.gold)))
+            counts = np.ones((1, len(examples.gold)), dtype=np.int64)
             again = scores_of(score.predicted[None], examples.gold, counts, metric=spec.task.metric)[0, 0]
             if abs(again - score.metrics[spec.task.metric]) > 1e-6:
                 problem = f"{spec.task.metric} {score.metrics[spec.task.metric]:.4f} kept, {again:.4f} from predictions"
@@ -104,7 +104,9 @@ def provenance(reading: Reading) -> pd.DataFrame:
             continue
         revision = spec.backbone.revision
         shown = revision[:12] if len(revision) >= 40 else revision
-        seen[f"backbone {spec.backbone.name}"][f"revision {shown}, {spec.backbone.dtype}, {spec.readout.kind} readout"] += 1
+        seen[f"backbone {spec.backbone.name}"][
+            f"revision {shown}, {spec.backbone.dtype}, {spec.readout.kind} readout"
+        ] += 1
         for name, value in _iter_facts(reading.store.meta(spec)):
             seen[name][value] += 1
     rows = []

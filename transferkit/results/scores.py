@@ -50,9 +50,7 @@ def transfer(
 def cross_model(reading: Reading) -> Matrix:
     """Return mean scores over (backbone, task) sources and targets; pairs the study does not ask for are no cells."""
     places = [(backbone, task) for backbone in reading.backbones for task in reading.tasks]
-    rows = [
-        [reading.cell(b, t.name, source=s.name, source_backbone=origin) for b, t in places] for origin, s in places
-    ]
+    rows = [[reading.cell(b, t.name, source=s.name, source_backbone=origin) for b, t in places] for origin, s in places]
     labels = [f"{backbone} · {task.name}" for backbone, task in places], [backbone for backbone, _ in places]
     return _matrix(rows, sources=labels, targets=labels, name="score within and across backbones")
 
@@ -64,7 +62,7 @@ def _matrix(
     targets: tuple[list[str], list[str]],
     name: str,
 ) -> Matrix:
-    n_seeds = max((len(cell.keys) for row in rows for cell in row), default=0)
+    n_seeds = max((len(cell.keys) for row in rows[: len(targets[0])] for cell in row), default=0)
     return Matrix(
         values=np.array([[cell.value for cell in row] for row in rows]),
         state=np.array([[cell.state for cell in row] for row in rows]),
@@ -114,9 +112,7 @@ def _own_row(
     own = [
         spec
         for spec in reading.measured_on(backbone, task.name)
-        if isinstance(spec.source, TrainedPrompt)
-        and spec.source.task == task.name
-        and spec.source.backbone == backbone
+        if isinstance(spec.source, TrainedPrompt) and spec.source.task == task.name and spec.source.backbone == backbone
     ]
     cell = reading.mean(own)
     values = _values(reading, own)
@@ -129,14 +125,15 @@ def _own_row(
         "seeds": ", ".join(str(spec.source.seed) for spec in own if isinstance(spec.source, TrainedPrompt)),
         "n_seeds": len(own),
         "score": cell.value,
-        "score_low": float(min(values, default=np.nan)),
-        "score_high": float(max(values, default=np.nan)),
+        "score_low": min(values, default=np.nan) if cell.state == "measured" else np.nan,
+        "score_high": max(values, default=np.nan) if cell.state == "measured" else np.nan,
         "chance": task.chance,
     }
-    scores = {name: reading.mean(baseline_specs(reading, backbone, task.name, name)).value for name in BASELINES}
-    row |= scores
-    known = {name: value for name, value in scores.items() if not np.isnan(value)}
-    best = max(known, key=lambda name: known[name], default=None)
+    cells = {name: reading.mean(baseline_specs(reading, backbone, task.name, name)) for name in BASELINES}
+    row |= {name: found.value for name, found in cells.items()}
+    known = {name: found.value for name, found in cells.items() if found.state == "measured"}
+    is_whole = all(found.state != "missing" for found in cells.values())  # a missing one might be the best
+    best = max(known, key=lambda name: known[name], default=None) if is_whole else None
     row |= {"best_baseline": best, "best_baseline_score": np.nan if best is None else known[best]}
     row |= _gain(reading, own, best=best, generator=generator, n_resamples=n_resamples)
     row["keys"] = " ".join(key(spec) for spec in own)
@@ -152,7 +149,9 @@ def _gain(
     n_resamples: int,
 ) -> dict[str, object]:
     """Return the difference to the best baseline with its intervals; blanks where something is missing."""
-    blank = dict.fromkeys(("difference", "low", "high", "examples_low", "examples_high", "seeds_low", "seeds_high"), np.nan)
+    blank = dict.fromkeys(
+        ("difference", "low", "high", "examples_low", "examples_high", "seeds_low", "seeds_high"), np.nan
+    )
     empty: dict[str, object] = {**blank, "excludes_zero": None, "interval": None}
     if not own or best is None:
         return empty

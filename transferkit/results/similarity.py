@@ -134,7 +134,11 @@ def _overlap_rows(
             pairs[relation].append((i, j))
     rows = []
     for where, indicator in indicators.items():
-        values, chance, density = indicator(neurons, neurons), indicator.chance(neurons, neurons), indicator.density(neurons)
+        values, chance, density = (
+            indicator(neurons, neurons),
+            indicator.chance(neurons, neurons),
+            indicator.density(neurons),
+        )
         for relation in RELATIONS:
             if not pairs[relation]:
                 continue
@@ -167,7 +171,6 @@ def prompt_points(reading: Reading, backbone: str) -> tuple[pd.DataFrame, FloatA
         InputError: fewer than three prompts, or prompts whose live rows do not pair up.
     """
     import pandas as pd
-
 
     members = _prompts(reading, backbone)
     prompts = [member.artifact for member in members if isinstance(member.artifact, Prompt)]

@@ -44,6 +44,8 @@ def agreement(
     """Return the Spearman correlation of indicator and transfer.
 
     Args:
+        transfer: scores.
+        indicator: values for the same sources and targets.
         grouping: one correlation per source over targets, per target over sources (means of those defined), or one
             over all cells.
         diagonal: whether cells that pair a source with itself count.
@@ -70,10 +72,12 @@ def spearman(x: FloatArray, y: FloatArray) -> float | None:
 
     if len(x) < LEAST_CELLS or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
-    return float(stats.spearmanr(x, y).statistic)
+    return float(np.asarray(stats.spearmanr(x, y))[0])
 
 
-def partial_agreement(transfer: Matrix, indicator: Matrix, given: Matrix, *, diagonal: Diagonal = "without") -> float | None:
+def partial_agreement(
+    transfer: Matrix, indicator: Matrix, given: Matrix, *, diagonal: Diagonal = "without"
+) -> float | None:
     """Return the Spearman correlation over all cells with the part that a third matrix explains taken out."""
     used = _used(transfer, indicator, diagonal) & _used(transfer, given, diagonal)
     x, y, z = (matrix.values[used] for matrix in (transfer, indicator, given))
@@ -84,7 +88,7 @@ def partial_agreement(transfer: Matrix, indicator: Matrix, given: Matrix, *, dia
     return float((r_xy - r_xz * r_yz) / np.sqrt(rest)) if rest > 1e-12 else None
 
 
-def mantel(  # one test, five things to say about it
+def mantel(
     transfer: Matrix,
     indicator: Matrix,
     *,

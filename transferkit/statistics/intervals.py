@@ -73,7 +73,12 @@ def over_seeds(values: FloatArray, *, level: float = LEVEL) -> Interval | None:
 
 
 def paired_bootstrap(
-    first: FloatArray, second: FloatArray, *, generator: np.random.Generator, n_resamples: int = 4000, level: float = LEVEL
+    first: FloatArray,
+    second: FloatArray,
+    *,
+    generator: np.random.Generator,
+    n_resamples: int = 4000,
+    level: float = LEVEL,
 ) -> Interval:
     """Return the percentile interval of mean(first − second) over examples [n], pairs kept together.
 
@@ -129,6 +134,9 @@ def compare(
         first: predicted labels of each seed [seed,n].
         second: predicted labels of each draw of the baseline [draw,n]; the draws are held fixed.
         gold: right labels [n].
+        metric: how answers are counted.
+        generator: where chance comes from.
+        n_resamples: resamples behind each interval.
 
     Raises:
         InputError: predictions and gold labels differ in number.
@@ -162,6 +170,7 @@ def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: 
         predicted: predicted labels [k,n].
         gold: right labels [n].
         counts: how often each example counts [resample,n].
+        metric: how answers are counted.
 
     Returns:
         Scores [resample,k].

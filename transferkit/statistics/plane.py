@@ -27,7 +27,7 @@ def principal_plane(vectors: FloatArray) -> Projection:
     if len(vectors) < 3:
         raise InputError(f"{len(vectors)} prompts make no map", fix="train at least three prompts on the backbone")
     found = PCA(n_components=2, svd_solver="full").fit(vectors)
-    components = found.components_
+    components = np.asarray(found.components_)
     turn = np.sign(components[np.arange(2), np.abs(components).argmax(axis=1)])  # the sign of a component is arbitrary
     points = found.transform(vectors) * np.where(turn == 0, 1.0, turn)
     return Projection(points, np.asarray(found.explained_variance_ratio_))
