@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from transferkit import figures, indicators, presets, statistics, tasks
     from transferkit.backbones import Backbone
+    from transferkit.named import find_study
     from transferkit.results import Results
     from transferkit.run import fill
     from transferkit.store import Store
@@ -22,10 +23,23 @@ _WHERE = {
     "Store": "transferkit.store",
     "Study": "transferkit.study",
     "fill": "transferkit.run",
+    "find_study": "transferkit.named",
 }
 _MODULES = ("figures", "indicators", "presets", "statistics", "tasks")
 
-__all__ = ["Backbone", "Results", "Store", "Study", "figures", "fill", "indicators", "presets", "statistics", "tasks"]
+__all__ = [
+    "Backbone",
+    "Results",
+    "Store",
+    "Study",
+    "figures",
+    "fill",
+    "find_study",
+    "indicators",
+    "presets",
+    "statistics",
+    "tasks",
+]
 
 
 def __getattr__(name: str) -> object:

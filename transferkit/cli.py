@@ -276,10 +276,10 @@ def _analyze(asked: Study, store: Path, out: Path, *, partial: bool) -> None:
             f"{len(missing)} of {len(list(asked.specs()))} artifacts are missing from {store}",
             fix=f"transferkit train {asked.name} && transferkit measure {asked.name}, or analyze --partial",
         )
-    folder = report.write(report.build(results), out / asked.name)
+    page = report.write(report.build(results), out / asked.name)
     for line in report.headline(results):
         typer.echo(f"• {line}")
-    typer.echo(f"report: {folder / 'index.html'}")
+    typer.echo(f"report: {page}")
     _say(f'In Python: results = tk.Results(study, tk.Store("{store}")); results.transfer(backbone)')
 
 

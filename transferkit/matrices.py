@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CellState = Literal["measured", "missing", "not_applicable"]
 Diagonal = Literal["with", "without"]
+WIDEST = "<U14"  # numpy cuts longer words to the width of the array they are put into
 STATES: tuple[CellState, ...] = ("measured", "missing", "not_applicable")
 
 
@@ -75,7 +76,7 @@ class Matrix:
         state = np.where(np.isnan(values), "missing", "measured") if self.state is None else np.array(self.state, str)
         if unknown := set(np.unique(state)) - set(STATES):
             raise InputError(f"{self.name}: unknown states {sorted(unknown)}", fix=f"use {', '.join(STATES)}")
-        state = np.where((state == "measured") & np.isnan(values), "missing", state)
+        state = np.where((state == "measured") & np.isnan(values), "missing", state).astype(WIDEST)
         values[state != "measured"] = np.nan
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "state", state)

@@ -95,7 +95,7 @@ def _draw_cell(ax: Axes, matrix: Matrix, at: tuple[int, int], *, colours: Scalar
     state = matrix.states[at]
     box = Rectangle((j - 0.5, i - 0.5), 1, 1, linewidth=0.8, edgecolor="white")
     if state == "measured":
-        fill = to_hex(colours.cmap(colours.norm(float(matrix.values[at]))))
+        fill = to_hex(colours.to_rgba(np.array([matrix.values[at]]))[0])
         box.set_facecolor(fill)
         text = number(matrix.values[at], show)
         size = 8 if max(matrix.values.shape) <= 12 else 7

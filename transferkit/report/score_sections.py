@@ -165,8 +165,8 @@ def _transfer(results: Results, backbone: str, form: str) -> Drawing:
     caption = {
         "raw": "Mean score in percent; the last rows are what needs no training.",
         "relative": "Score in percent of the target's own score; 100 on the diagonal.",
-        "chance-corrected": "0 is a random prompt, 100 the target's own; colours end at ±100. Columns whose own prompt beats a random one "
-        f"by {100 * LEAST_GAP:.0f} points or less are not applicable.",
+        "chance-corrected": "0 is a random prompt, 100 the target's own; colours end at ±100. Columns whose own prompt "
+        f"beats a random one by {100 * LEAST_GAP:.0f} points or less are not applicable.",
     }[form]
     return Drawing(
         name=f"transfer-{slug(form)}-{slug(backbone)}",
