@@ -29,7 +29,12 @@ def imported_by(statement: str) -> set[str]:
 def test_contracts_are_kept() -> None:
     """The layers, and the three laws behind them; the message shows each chain that breaks one."""
     done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"],
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,

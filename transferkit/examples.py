@@ -67,7 +67,7 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
     reported = {text_hash(text) for text in report.texts}
     own = [i for i, text in enumerate(train.texts) if text_hash(text) not in reported]
     notes = {"dropped_from_training": len(train.texts) - len(own), **report.notes}
-    order = rng.permutation(own)
+    order = rng.permutation(np.array(own, dtype=np.int64))
     n_selection = min(round(len(own) * HELD_OUT), task.sizes.selection or len(own))
     splits: dict[Split, Examples] = {
         "train": _take(train, order[n_selection:][: task.sizes.train], notes),

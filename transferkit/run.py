@@ -122,6 +122,9 @@ def fill(
     check(asked, cache=cache)
     workshop = Workshop(store, device=device, cache=cache, overwrite=overwrite)
     executor: Executor = Inline(workshop)
+    for spec in asked.prompts():
+        if store.has(spec):  # a run killed between keeping a prompt and tidying up after it
+            store.clear_scratch(key(spec))
     first = plan(asked, store, stages=stages, overwrite=overwrite)
     executor.run("data", first.examples, store, reporter)
     todo = plan(asked, store, stages=stages, overwrite=overwrite)  # now the sizes of the splits are known

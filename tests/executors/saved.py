@@ -1,11 +1,21 @@
 """Tiny backbones and toy studies as files, for tests that go through the front door."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from conftest import NEGATIVE, POSITIVE, make_tiny
+import torch
+
+# Several folders have a conftest, so the root one is named by its path.
+_ROOT = importlib.util.spec_from_file_location("root_conftest", Path(__file__).parents[1] / "conftest.py")
+_CONFTEST = importlib.util.module_from_spec(_ROOT)
+_ROOT.loader.exec_module(_CONFTEST)
+NEGATIVE, POSITIVE, SPECIAL, WORDS = (getattr(_CONFTEST, name) for name in ("NEGATIVE", "POSITIVE", "SPECIAL", "WORDS"))
+make_tiny = _CONFTEST.make_tiny
+
+torch.set_num_threads(1)  # tiny models gain nothing from more
 
 TAILS = ("the", "a", "it was", "very", "film", "food", "really", "not", ". the", "! it")
 QUICK_RECIPE = "{ prompt_length = 3, steps = 6, evaluate_every = 2, batch_size = 8, learning_rate = 0.05 }"

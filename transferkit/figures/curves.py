@@ -49,8 +49,9 @@ def curves(
     for ax in panels.flat[len(tasks) :]:
         ax.set_axis_off()
         ax.set_in_layout(False)
-    for ax in panels[-1]:
+    for ax in panels.flat[max(0, len(tasks) - across) : len(tasks)]:  # the lowest panel of each column
         ax.set_xlabel("step")
+        ax.tick_params(axis="x", labelbottom=True)
     figure.supylabel(column.replace("_", " "), fontsize=9)
     figure.suptitle(title or "Training curves", fontsize=10, fontweight="bold", x=0.01, ha="left")
     _draw_legend(figure, panels.flat[0])

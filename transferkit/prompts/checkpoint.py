@@ -9,6 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from transferkit.errors import StoreError
+
 if TYPE_CHECKING:
     from transferkit.prompts.training import Run
 
@@ -16,7 +18,11 @@ FILE = "training.safetensors"
 
 
 def save(folder: Path, run: "Run") -> None:
-    """Replace the saved state by that of a run, random generators included."""
+    """Replace the saved state by that of a run, random generators included.
+
+    Raises:
+        StoreError: the disk is full or cannot be written; the state before stays.
+    """
     moments, numbers = _split(run.optimizer.state_dict()["state"].get(0, {}))
     tensors = {
         "vectors": run.vectors.detach(),
@@ -36,8 +42,12 @@ def save(folder: Path, run: "Run") -> None:
         "optimizer": numbers,
     }
     partial = folder / f"{FILE}.partial"
-    save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, partial, {"facts": json.dumps(facts)})
-    partial.replace(folder / FILE)
+    try:
+        save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, partial, {"facts": json.dumps(facts)})
+        partial.replace(folder / FILE)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise StoreError(f"{folder}: cannot be written ({error})", fix="free disk space, then run it again") from error
 
 
 def load(folder: Path, run: "Run") -> bool:

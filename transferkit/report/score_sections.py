@@ -102,7 +102,7 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
         "paired over examples; with several seeds its interval resamples seeds and examples together. Intervals over "
         "examples alone and over seeds alone are in the CSV.",
         frame=shown,
-        columns=OWN_COLUMNS,
+        columns={name: words for name, words in OWN_COLUMNS.items() if name != "spread" or len(results.seeds) > 1},
         percent=("score", "no prompt", "majority", "random prompt", "difference", "low", "high"),
         snippet=snippet(results, f'results.own_scores("{backbone}")'),
         keys=_own_keys(own),

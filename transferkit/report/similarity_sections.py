@@ -245,7 +245,7 @@ def _agreement_tables(results: Results, backbone: str, table: pd.DataFrame) -> l
             name=f"partial-agreement-{slug(backbone)}",
             title=f"What is left when norms or groups are known, {backbone}",
             caption="Spearman correlation over all cells off the diagonal, then its partial forms.",
-            frame=partial_table,
+            frame=partial_table.assign(indicator=partial_table["indicator"].str.replace("_", " ")),
             columns=named
             | {str(c): str(c) if str(c) != "rho" else "all cells" for c in partial_table.columns if c not in named},
             snippet=snippet(results, f'results.partial_agreements("{backbone}")'),

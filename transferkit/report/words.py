@@ -17,7 +17,7 @@ def seeds_of(results: Results) -> str:
     """Return what scores are averaged over."""
     seeds = results.seeds
     if len(seeds) < 2:
-        return f"one seed ({seeds[0]})" if seeds else "no seed"
+        return f"seed {seeds[0]} alone" if seeds else "no seed"
     return f"{len(seeds)} seeds ({', '.join(map(str, seeds))})"
 
 

@@ -40,6 +40,7 @@ class Results:
         self.seed = seed
         self.n_resamples = n_resamples
         self._reading = Reading(study, store)
+        self._agreements: dict[str, pd.DataFrame] = {}
         self._indicators: dict[tuple[Indicator, str, SeedPairs], Matrix] = {}
 
     # --- what is there -----------------------------------------------------------------------------------------------
@@ -185,7 +186,10 @@ class Results:
 
     def agreements(self, backbone: str) -> pd.DataFrame:
         """Return the agreement of every indicator with every form of transfer, in every grouping."""
-        return agreements.agreements(self._reading, self.forms(backbone), backbone, seed=self.seed)
+        if backbone not in self._agreements:
+            found = agreements.agreements(self._reading, self.forms(backbone), backbone, seed=self.seed)
+            self._agreements[backbone] = found
+        return self._agreements[backbone].copy()
 
     def partial_agreements(self, backbone: str) -> pd.DataFrame:
         """Return the agreement over all cells with prompt norm, or same group, taken out."""

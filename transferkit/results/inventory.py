@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KINDS = ("examples", "prompt", "score", "neurons")
 MOST_VALUES = 6
-TIMES = ("_s", "time", "seconds", "started", "finished", "date", "steps_per_s", "alarms")
+TIMES = ("made", "seconds", "_s", "steps", "alarms")  # differ from artifact to artifact
 
 
 def inventory(reading: Reading) -> pd.DataFrame:

@@ -49,8 +49,7 @@ def _health(spec: PromptSpec, prompt: Prompt, meta: Mapping[str, object]) -> dic
     vectors, initial = (np.asarray(a, dtype=np.float64)[live] for a in (prompt.vectors, prompt.initial))
     begun = float(np.linalg.norm(initial, axis=1).mean()) if live.any() else float("nan")
     moved = float(np.linalg.norm(vectors - initial))
-    scored = [r for r in prompt.history if isinstance(r.get("selection_score"), int | float)]
-    best = max(scored, key=_selection, default=None)
+    best = _chosen(spec, prompt)
     start = float(np.linalg.norm(initial))
     return {
         "backbone": spec.backbone.name,
@@ -76,7 +75,14 @@ def said(alarms: object) -> list[str]:
     return [str(alarms)] if alarms else []
 
 
-def _selection(record: Mapping[str, Cell]) -> float:
-    value = record["selection_score"]
-    assert isinstance(value, int | float)
-    return float(value)
+def _chosen(spec: PromptSpec, prompt: Prompt) -> Mapping[str, Cell] | None:
+    """Return the evaluation the prompt was kept from: best score, then loss, then earliest; never the start."""
+    scored = [r for r in prompt.history if r.get("step") and isinstance(r.get("selection_score"), int | float)]
+    if spec.recipe.select == "last":
+        return scored[-1] if scored else None
+    return max(scored, key=lambda r: (_number(r, "selection_score"), -_number(r, "selection_loss")), default=None)
+
+
+def _number(record: Mapping[str, Cell], name: str) -> float:
+    value = record.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0

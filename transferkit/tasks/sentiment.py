@@ -65,10 +65,9 @@ MULTIEMO_HOTELS = Task(
 TWEETS_AIRLINE = Task(
     name="tweets_airline",
     source=packaged("tweets_airline"),
+    # The best of five wordings on the selection split (benchmarks/results/tune_quickstart.jsonl).
     labels=_mood(
-        "an angry, negative tweet with a complaint about an airline",
-        "a neutral tweet with a question or remark to an airline",
-        "a happy, positive tweet with praise and thanks for an airline",
+        "a complaint about bad service", "a question or a neutral statement", "thanks and praise for great service"
     ),
     template=_TWEET,
     group="tweet sentiment",

@@ -1,0 +1,399 @@
+"""Only the prompt moves, the gradient is the right one, and an interrupted run ends bit for bit like an undisturbed one."""
+
+import dataclasses
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from executors.saved import make_tiny
+from prompts.toy_training import TASK, Toy, toy_recipe
+
+from transferkit.artifacts import Prompt
+from transferkit.backbones import Backbone
+from transferkit.errors import RunError, StoreError
+from transferkit.predictions import Entrant, class_scores, metrics_of
+from transferkit.prompts import checkpoint, training
+from transferkit.readouts import loss, make_readout
+from transferkit.specs import EmbeddingReadout, MaskedReadout, NormalInitial, Placement, Recipe
+from transferkit.tasks.base import Label
+
+
+def column(prompt: Prompt, name: str) -> list[float]:
+    return [row[name] for row in prompt.history]
+
+
+def ranks(prompt: Prompt) -> list[tuple[float, float]]:
+    return list(zip(column(prompt, "selection_score"), [-x for x in column(prompt, "selection_loss")], strict=True))
+
+
+# --- what training does ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dropout", [False, True])
+def test_only_the_prompt_moves(tiny: Backbone, tmp_path: Path, dropout: bool) -> None:
+    before = {name: tensor.clone() for name, tensor in tiny.model.state_dict().items()}
+    random_state = torch.get_rng_state()
+    prompt, _ = Toy.of(tiny, toy_recipe(steps=4, evaluate_every=2, backbone_dropout=dropout)).run(tmp_path)
+    assert not np.array_equal(prompt.vectors, prompt.initial)
+    assert all(torch.equal(before[name], tensor) for name, tensor in tiny.model.state_dict().items())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in tiny.model.parameters())
+    assert not tiny.model.training
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+@pytest.mark.parametrize("kind", [MaskedReadout(), EmbeddingReadout()], ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
+def test_the_loss_falls(tmp_path: Path, kind: MaskedReadout | EmbeddingReadout, optimizer: str) -> None:
+    backbone = make_tiny("bert", spread=3.0)
+    recipe = toy_recipe(prompt_length=8, steps=60, evaluate_every=20, optimizer=optimizer, learning_rate=0.1)
+    prompt, health = Toy.of(backbone, recipe, kind=kind).run(tmp_path)
+    losses = column(prompt, "selection_loss")
+    assert min(losses[1:]) < 0.9 * losses[0]
+    assert column(prompt, "train_loss")[-1] < column(prompt, "train_loss")[1]
+    assert health["steps"] == 60
+    assert len(health["seconds"]) == 3
+
+
+def test_history_says_what_happened(tiny_bert: Backbone, tmp_path: Path) -> None:
+    done = []
+    prompt, health = Toy.of(tiny_bert, toy_recipe(steps=10)).run(tmp_path, done.append)
+    assert column(prompt, "step") == [0, 4, 8, 10]
+    assert prompt.history[0]["train_loss"] is prompt.history[0]["gradient_norm"] is None
+    assert column(prompt, "prompt_norm")[0] == pytest.approx(float(np.linalg.norm(prompt.initial)), rel=1e-6)
+    assert all(0 < value < math.inf for value in column(prompt, "gradient_norm")[1:])
+    assert done == [1] * 10
+    assert health["steps"] == 10
+
+
+@pytest.mark.parametrize(
+    "placement", [Placement(), Placement(where="end"), Placement(entry="block", insert_after=2, where="after_first")]
+)
+def test_what_is_kept_scores_what_the_history_says(tiny: Backbone, tmp_path: Path, placement: Placement) -> None:
+    toy = Toy.of(tiny, toy_recipe(placement=placement))
+    prompt, _ = toy.run(tmp_path)
+    entrant = Entrant(torch.from_numpy(prompt.vectors), placement)
+    (logits,) = class_scores(tiny, toy.readout, toy.data.selection, [entrant], batch_size=32)
+    metrics = metrics_of(TASK, toy.data.selection.gold, logits)
+    assert (metrics["accuracy"], -metrics["loss"]) == max(ranks(prompt)[1:])
+
+
+def test_peft_facts_stand_only_where_peft_has_such_prompts(tiny: Backbone, tmp_path: Path) -> None:
+    prompt, _ = Toy.of(tiny, toy_recipe(steps=1)).run(tmp_path / "front")
+    expected = {"base_model_name_or_path": tiny.upstream, "num_attention_heads": 4, "num_layers": 4}
+    assert prompt.peft == expected
+    assert prompt.live.all()
+    for number, placement in enumerate([Placement(where="end"), Placement(entry="block")]):
+        prompt, _ = Toy.of(tiny, toy_recipe(steps=1, placement=placement)).run(tmp_path / str(number))
+        assert prompt.peft is None
+
+
+def test_a_flat_update_equals_plain_autograd(tiny: Backbone, tmp_path: Path) -> None:
+    """Two steps of the loop ≡ two steps of a literal one over the stock forward and torch's AdamW."""
+    recipe = toy_recipe(steps=2, evaluate_every=2, weight_decay=0.1, clip_norm=0.5, schedule="linear", select="last")
+    toy = Toy.of(tiny, recipe)
+    prompt, _ = toy.run(tmp_path)
+
+    rows = torch.nn.Parameter(toy.initial.clone())
+    optimizer = torch.optim.AdamW([rows], weight_decay=0.1)
+    names = [tiny.tokenizer.convert_tokens_to_ids(label.word) for label in TASK.labels]
+    order = toy.data.train.shuffled(8, np.random.default_rng([0, training.STREAM, 0]))
+    for step in range(2):
+        batch = toy.data.train.batch(order[step])
+        shown = torch.cat([rows.expand(8, -1, -1), tiny.words(batch.ids)], dim=1)
+        mask = torch.cat([torch.ones(8, 3, dtype=torch.long), batch.mask.long()], dim=1)
+        logits = tiny.model(inputs_embeds=shown, attention_mask=mask).logits[torch.arange(8), batch.answer + 3][:, names]
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(logits, batch.gold).backward()
+        torch.nn.utils.clip_grad_norm_([rows], 0.5)
+        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 2)
+        optimizer.step()
+    np.testing.assert_allclose(prompt.vectors, rows.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [MaskedReadout(), EmbeddingReadout()], ids=lambda kind: kind.kind)
+def test_the_gradient_is_that_of_finite_differences(kind: MaskedReadout | EmbeddingReadout) -> None:
+    backbone = make_tiny("mpnet")
+    backbone.model.double()
+    toy = Toy.of(backbone, toy_recipe(), kind=kind)
+    batch = toy.data.train.batch(np.arange(6))
+
+    def value(rows: torch.Tensor) -> torch.Tensor:
+        return loss(toy.readout.logits(backbone.enter(batch, rows, Placement()), batch).double(), batch.gold)
+
+    rows = toy.initial.double().requires_grad_()
+    (gradient,) = torch.autograd.grad(value(rows), rows)
+    rng = np.random.default_rng(0)
+    with torch.no_grad():
+        for _ in range(4):
+            direction = torch.from_numpy(rng.normal(size=rows.shape))
+            slope = (value(rows + 1e-3 * direction) - value(rows - 1e-3 * direction)) / 2e-3
+            # class scores are float32 whatever the backbone is, hence the tolerance
+            assert slope.item() == pytest.approx((gradient * direction).sum().item(), rel=0.02, abs=1e-3)
+
+
+# --- choosing --------------------------------------------------------------------------------------------------------
+def test_best_is_the_best_evaluation_and_never_the_untrained_start(tiny_bert: Backbone, tmp_path: Path) -> None:
+    for seed in range(3):
+        # A rate this small changes next to nothing, and one this large ruins: the start would often win.
+        for number, rate in enumerate((1e-9, 5.0)):
+            toy = Toy.of(tiny_bert, toy_recipe(learning_rate=rate, evaluate_every=3), seed=seed)
+            prompt, _ = toy.run(tmp_path / f"{seed}-{number}")
+            best = max(range(1, len(prompt.history)), key=lambda i: (*ranks(prompt)[i], -i))
+            stopped = toy.changed(steps=prompt.history[best]["step"], select="last", schedule="constant")
+            same, _ = stopped.run(tmp_path / f"{seed}-{number}-last")
+            assert np.array_equal(same.vectors, prompt.vectors)
+            assert not np.array_equal(prompt.vectors, prompt.initial)
+
+
+def test_last_is_the_last_step(tiny_bert: Backbone, tmp_path: Path) -> None:
+    toy = Toy.of(tiny_bert, toy_recipe(select="last", steps=7, learning_rate=1.0))
+    one, _ = toy.run(tmp_path / "one")
+    other, _ = toy.changed(evaluate_every=7).run(tmp_path / "other")
+    assert np.array_equal(one.vectors, other.vectors)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
+    """Let evaluations return these scores, the first being that of the untrained start."""
+    said = iter(scores)
+
+    def metrics(*_args: object) -> dict[str, float]:
+        return {"accuracy": next(said), "loss": 0.5}
+
+    monkeypatch.setattr(training, "metrics_of", metrics)
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "n_evaluations"),
+    [
+        ([0.9, 0.5, 0.4, 0.4], 2, 3),  # the untrained start is no yardstick
+        ([0.1, 0.5, 0.6, 0.6, 0.6], 2, 4),  # an equal score is no improvement
+        ([0.1, 0.5, 0.4, 0.6, 0.5, 0.5], 2, 5),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], 1, 6),
+        ([0.1, 0.5, 0.4], 1, 2),
+    ],
+)
+@pytest.mark.parametrize("select", ["best", "last"])
+def test_patience_counts_evaluations_without_improvement(
+    tiny_bert: Backbone,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scores: list[float],
+    patience: int,
+    n_evaluations: int,
+    select: str,
+) -> None:
+    scripted(monkeypatch, [*scores, *[scores[-1]] * 10])
+    toy = Toy.of(tiny_bert, toy_recipe(steps=6, evaluate_every=1, patience=patience, select=select))
+    prompt, health = toy.run(tmp_path)
+    assert len(prompt.history) == 1 + n_evaluations
+    assert health["steps"] == n_evaluations
+
+
+@pytest.mark.xfail(strict=True, reason='select = "last" makes each evaluation the yardstick of the next')
+def test_patience_compares_with_the_best_whatever_is_selected(
+    tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.1, 0.9, 0.3, 0.4, 0.5, 0.6, 0.7])
+    prompt, _ = Toy.of(tiny_bert, toy_recipe(steps=6, evaluate_every=1, patience=2, select="last")).run(tmp_path)
+    assert column(prompt, "step") == [0, 1, 2, 3]
+
+
+def test_ties_go_to_the_lower_loss_then_the_earlier(
+    tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter([(0.9, 0.1), (0.5, 0.7), (0.5, 0.6), (0.5, 0.6), (0.4, 0.1)])
+
+    def metrics(*_args: object) -> dict[str, float]:
+        return dict(zip(("accuracy", "loss"), next(said), strict=True))
+
+    toy = Toy.of(tiny_bert, toy_recipe(steps=4, evaluate_every=1))
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "metrics_of", metrics)
+        prompt, _ = toy.run(tmp_path / "tied")
+    second, _ = toy.changed(steps=2, select="last").run(tmp_path / "second")
+    assert np.array_equal(prompt.vectors, second.vectors)
+
+
+def test_the_tasks_metric_chooses(tiny_bert: Backbone, tmp_path: Path) -> None:
+    toy = Toy.of(tiny_bert, toy_recipe())
+    task = dataclasses.replace(TASK, metric="macro_f1")
+    prompt, _ = dataclasses.replace(toy, spec=dataclasses.replace(toy.spec, task=task)).run(tmp_path)
+    (logits,) = class_scores(
+        tiny_bert, toy.readout, toy.data.selection, [Entrant(torch.from_numpy(prompt.initial), Placement())], batch_size=32
+    )
+    assert column(prompt, "selection_score")[0] == metrics_of(task, toy.data.selection.gold, logits)["macro_f1"]
+
+
+def test_training_never_sees_the_report_split() -> None:
+    assert {field.name for field in dataclasses.fields(training.Data)} == {"train", "selection"}
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+def test_a_loss_that_is_not_finite_names_step_and_fix(
+    tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = iter([0.5, 0.4, math.nan])
+
+    def bad_loss(logits: torch.Tensor, _gold: torch.Tensor) -> torch.Tensor:
+        return logits.sum() * 0 + next(values)
+
+    monkeypatch.setattr(training, "loss", bad_loss)
+    with pytest.raises(RunError, match=r"toy, seed 0: the loss is nan at step 3\n.*learning_rate \(now 0.05\).*clip_norm"):
+        Toy.of(tiny_bert, toy_recipe()).run(tmp_path)
+    assert not tiny_bert.model.training
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="NaN class scores reach scikit-learn in the evaluation")
+def test_rows_that_blow_up_before_an_evaluation_are_a_run_error(tiny_bert: Backbone, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="at step"):
+        Toy.of(tiny_bert, toy_recipe(learning_rate=1e38, clip_norm=None, evaluate_every=1)).run(tmp_path)
+
+
+@pytest.mark.xfail(strict=True, reason="train() is switched on without a finally: dropout stays on in the next scores")
+def test_a_failed_step_leaves_dropout_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = make_tiny("bert")
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise torch.OutOfMemoryError
+
+    toy = Toy.of(backbone, toy_recipe(backbone_dropout=True))
+    monkeypatch.setattr(training, "loss", fail)
+    with pytest.raises(torch.OutOfMemoryError):
+        toy.run(tmp_path)
+    assert not backbone.model.training
+
+
+def test_alarms_reach_the_health_report(tiny_bert: Backbone, tmp_path: Path) -> None:
+    labels = (*TASK.labels, Label(value="x", word="money", description="x"))
+    toy = Toy.of(tiny_bert, toy_recipe(steps=2, evaluate_every=1, initial=NormalInitial(std=1e-4), learning_rate=50.0))
+    task = dataclasses.replace(TASK, labels=labels)
+    toy = dataclasses.replace(
+        toy, spec=dataclasses.replace(toy.spec, task=task), readout=make_readout(MaskedReadout(), tiny_bert, task)
+    )
+    _, health = toy.run(tmp_path)
+    assert any("norm blow-up" in alarm for alarm in health["alarms"])
+
+
+# --- resuming --------------------------------------------------------------------------------------------------------
+class Interrupted(Exception):
+    """What a test raises in place of a kill."""
+
+
+def interrupted(toy: Toy, scratch: Path, rng: random.Random, times: int) -> tuple[Prompt, int]:
+    """Train with interruptions after random numbers of steps, then to the end."""
+    n_broken = 0
+    for _ in range(times):
+        left = rng.randint(1, toy.spec.recipe.steps - 1)
+
+        def progress(n: int) -> None:
+            nonlocal left
+            left -= n
+            if left <= 0:
+                raise Interrupted
+
+        try:
+            prompt, _ = toy.run(scratch, progress)
+        except Interrupted:
+            n_broken += 1
+            torch.randn(3)  # another process begins with another random state
+        else:
+            return prompt, n_broken
+    return toy.run(scratch)[0], n_broken
+
+
+RESUMED: list[Recipe] = [
+    toy_recipe(),
+    toy_recipe(optimizer="adafactor", learning_rate=0.3, weight_decay=1e-5, schedule="linear", warmup_steps=3),
+    toy_recipe(backbone_dropout=True, schedule="cosine"),
+    toy_recipe(backbone_dropout=True, optimizer="adafactor", placement=Placement(entry="block", insert_after=2)),
+    toy_recipe(steps=17, evaluate_every=1, patience=3),
+    toy_recipe(steps=13, evaluate_every=5, select="last"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(RESUMED)))
+def test_interrupted_equals_undisturbed(tiny: Backbone, tmp_path: Path, number: int) -> None:
+    toy = Toy.of(tiny, RESUMED[number], seed=number)
+    whole, _ = toy.run(tmp_path / "whole")
+    whole.write(tmp_path / "whole")
+    broken, n_broken = interrupted(toy, tmp_path / "broken", random.Random(number), times=4)
+    broken.write(tmp_path / "broken")
+    assert n_broken >= 2
+    for name in ("adapter_model.safetensors", "history.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes(), name
+
+
+def test_a_finished_run_is_not_run_again(tiny_bert: Backbone, tmp_path: Path) -> None:
+    """Killed between the last checkpoint and the store: what is left to do is nothing."""
+    toy = Toy.of(tiny_bert, toy_recipe())
+    whole, health = toy.run(tmp_path)
+    done = []
+    again, health_again = toy.run(tmp_path, done.append)
+    assert done == [12]
+    assert np.array_equal(whole.vectors, again.vectors)
+    assert health_again == health
+
+
+def test_patience_that_ran_out_stays_run_out(tiny_bert: Backbone, tmp_path: Path) -> None:
+    toy = Toy.of(tiny_bert, toy_recipe(steps=40, evaluate_every=1, patience=1, learning_rate=2.0))
+    whole, _ = toy.run(tmp_path)
+    again, _ = toy.run(tmp_path)
+    assert len(whole.history) < 41
+    assert whole.history == again.history
+
+
+@pytest.mark.parametrize("left", [b"", b"garbage", None])
+def test_an_unreadable_state_is_begun_anew(tiny_bert: Backbone, tmp_path: Path, left: bytes | None) -> None:
+    toy = Toy.of(tiny_bert, toy_recipe())
+    whole, _ = toy.run(tmp_path / "whole")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    if left is not None:
+        (broken / checkpoint.FILE).write_bytes(left)
+    (broken / f"{checkpoint.FILE}.partial").write_bytes(b"half")
+    again, _ = toy.run(broken)
+    assert np.array_equal(whole.vectors, again.vectors)
+
+
+def test_a_state_is_replaced_at_once(tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = Toy.of(tiny_bert, toy_recipe())
+    whole, _ = toy.run(tmp_path / "whole")
+    kept = checkpoint.save_file
+    n_saved = 0
+
+    def torn(tensors: object, path: Path, facts: object) -> None:
+        nonlocal n_saved
+        n_saved += 1
+        kept(tensors, path, facts)
+        if n_saved == 2:
+            path.write_bytes(path.read_bytes()[:100])
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save_file", torn)
+        with pytest.raises(StoreError, match="No space.*\n.*free disk space"):
+            toy.run(tmp_path / "broken")
+    done = []
+    again, _ = toy.run(tmp_path / "broken", done.append)
+    assert done[0] == 4  # the state of the first evaluation was still whole
+    assert np.array_equal(whole.vectors, again.vectors)
+
+
+def test_seeds_differ_in_start_and_order(tiny_bert: Backbone, tmp_path: Path) -> None:
+    one, two = (Toy.of(tiny_bert, toy_recipe(), seed=seed) for seed in (0, 1))
+    assert not torch.equal(one.initial, two.initial)
+    same_start = dataclasses.replace(two, initial=one.initial)
+    assert not np.array_equal(one.run(tmp_path / "a")[0].vectors, same_start.run(tmp_path / "b")[0].vectors)
+
+
+def test_an_epoch_shows_every_example_once_and_epochs_differ(tiny_bert: Backbone) -> None:
+    toy = Toy.of(tiny_bert, toy_recipe(batch_size=7))
+    n = -(-len(toy.data.train) // 7)
+    batches = training._batches(toy.data.train, toy.spec, 0)
+    epochs = [[next(batches).index.tolist() for _ in range(n)] for _ in range(2)]
+    assert [sorted(sum(epoch, [])) for epoch in epochs] == [list(range(len(toy.data.train)))] * 2
+    assert epochs[0] != epochs[1]
+    for step in range(2 * n):
+        later = training._batches(toy.data.train, toy.spec, step)
+        assert next(later).index.tolist() == (epochs[0] + epochs[1])[step]
