@@ -1,7 +1,6 @@
 """What the README shows is true: its examples run, its tree is the tree, its commands are the commands."""
 
 import json
-import os
 import re
 import runpy
 import sys
@@ -30,7 +29,7 @@ def blocks(language: str) -> list[str]:
 def save_backbone(folder: Path) -> None:
     """Save a random sentence encoder: a body without a vocabulary head."""
     backbone = make_tiny("bert")
-    backbone.model.base_model.save_pretrained(folder)
+    backbone.base.save_pretrained(folder)
     backbone.tokenizer.save_pretrained(folder)
 
 
@@ -187,4 +186,4 @@ def test_tree_is_the_tree() -> None:
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
-        assert "://" in target or os.path.exists(ROOT / target), target  # noqa: PTH110
+        assert "://" in target or (ROOT / target).exists(), target

@@ -5,16 +5,16 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from transferkit import named
 from transferkit.errors import InputError, TransferkitError
-from transferkit.store import Store
-from transferkit.study import Study
+
+if TYPE_CHECKING:  # the verbs import what they need, so that --help stays quick
+    from transferkit.run import Plan
+    from transferkit.store import Store
+    from transferkit.study import Study
 
 app = typer.Typer(
     help="When does a soft prompt also serve another task, or another language model, and why?",
@@ -70,7 +70,7 @@ def fetch(
     verify: Annotated[bool, typer.Option("--verify", help="Re-hash what was fetched before.")] = False,
 ) -> None:
     """Download catalogue assets; without a name, list what there is."""
-    from transferkit import catalogue
+    from transferkit import catalogue, named
 
     if not names:
         _list_catalogue(cache)
@@ -146,6 +146,9 @@ def list_artifacts(
     as_json: AsJson = False,
 ) -> None:
     """List what a store holds."""
+    from rich.console import Console
+    from rich.table import Table
+
     from transferkit import listing
 
     rows = listing.rows(_existing(store), kind)
@@ -188,7 +191,9 @@ def doctor(*, store: StorePath = STORE, cache: CachePath = None) -> None:
 
 
 # --- what the verbs share --------------------------------------------------------------------------------------------
-def _asked(name: str, seeds: int | None, limit: int | None) -> Study:
+def _asked(name: str, seeds: int | None, limit: int | None) -> "Study":
+    from transferkit import named
+
     asked = named.find_study(name)
     if seeds is not None:
         asked = dataclasses.replace(asked, seeds=tuple(range(seeds)))
@@ -199,7 +204,7 @@ def _asked(name: str, seeds: int | None, limit: int | None) -> Study:
 
 
 def _fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
-    from transferkit import catalogue, fetching
+    from transferkit import catalogue, fetching, named
 
     missing = catalogue.missing(named.assets(names), cache)
     if not missing:
@@ -213,7 +218,7 @@ def _fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
 
 
 def _fill(
-    asked: Study,
+    asked: "Study",
     store: Path,
     stages: tuple[Literal["train", "measure"], ...],
     *,
@@ -225,6 +230,7 @@ def _fill(
 ) -> None:
     from transferkit import run
     from transferkit.progress import make_reporter
+    from transferkit.store import Store
 
     policy: Literal["always", "only-missing"] = "always" if overwrite else "only-missing"
     if dry_run:
@@ -246,10 +252,7 @@ def _fill(
         raise typer.Exit(1)
 
 
-def _dry_run(todo: object, *, as_json: bool) -> str:
-    from transferkit.run import Plan
-
-    assert isinstance(todo, Plan)
+def _dry_run(todo: "Plan", *, as_json: bool) -> str:
     counts = {
         name: sum(len(group.specs) for group in getattr(todo, name))
         for name in ("examples", "prompts", "scores", "neurons")
@@ -265,7 +268,7 @@ def _dry_run(todo: object, *, as_json: bool) -> str:
     )
 
 
-def _analyze(asked: Study, store: Path, out: Path, *, partial: bool) -> None:
+def _analyze(asked: "Study", store: Path, out: Path, *, partial: bool) -> None:
     from transferkit import report
     from transferkit.results import Results
 
@@ -283,7 +286,7 @@ def _analyze(asked: Study, store: Path, out: Path, *, partial: bool) -> None:
     _say(f'In Python: results = tk.Results(study, tk.Store("{store}")); results.transfer(backbone)')
 
 
-def _studies_of(folder: Path) -> list[Study]:
+def _studies_of(folder: Path) -> "list[Study]":
     from transferkit import study
 
     found = [study.from_json(path.read_text()) for path in sorted((folder / "studies").glob("*.json"))]
@@ -294,13 +297,18 @@ def _studies_of(folder: Path) -> list[Study]:
     return found
 
 
-def _existing(folder: Path) -> Store:
+def _existing(folder: Path) -> "Store":
+    from transferkit.store import Store
+
     if not (folder / "store.toml").is_file():
         raise InputError(f"{folder} is no store", fix="fill one first: transferkit quickstart, or name it with --store")
     return Store(folder)
 
 
 def _list_catalogue(cache: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     from transferkit import catalogue
 
     table = Table("name", "kind", "MB", "here", "licence", box=None, pad_edge=False)

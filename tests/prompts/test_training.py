@@ -45,11 +45,13 @@ def test_only_the_prompt_moves(tiny: Backbone, tmp_path: Path, dropout: bool) ->
 @pytest.mark.parametrize("kind", [MaskedReadout(), EmbeddingReadout()], ids=lambda kind: kind.kind)
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
 def test_the_loss_falls(tmp_path: Path, kind: MaskedReadout | EmbeddingReadout, optimizer: str) -> None:
-    backbone = make_tiny("bert", spread=3.0)
+    backbone = make_tiny("bert", spread=10.0)  # sharp attention: its mask row knows the text
     recipe = toy_recipe(prompt_length=8, steps=60, evaluate_every=20, optimizer=optimizer, learning_rate=0.1)
     prompt, health = Toy.of(backbone, recipe, kind=kind).run(tmp_path)
     losses = column(prompt, "selection_loss")
-    assert min(losses[1:]) < 0.9 * losses[0]
+    assert min(losses[1:]) < 0.7 * losses[0]
+    assert max(column(prompt, "selection_score")) >= 0.9
+    assert health["alarms"] == []
     assert column(prompt, "train_loss")[-1] < column(prompt, "train_loss")[1]
     assert health["steps"] == 60
     assert len(health["seconds"]) == 3
@@ -247,7 +249,7 @@ def test_a_loss_that_is_not_finite_names_step_and_fix(
 @pytest.mark.xfail(strict=True, raises=ValueError, reason="NaN class scores reach scikit-learn in the evaluation")
 def test_rows_that_blow_up_before_an_evaluation_are_a_run_error(tiny_bert: Backbone, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="at step"):
-        Toy.of(tiny_bert, toy_recipe(learning_rate=1e38, clip_norm=None, evaluate_every=1)).run(tmp_path)
+        Toy.of(tiny_bert, toy_recipe(learning_rate=1e25, clip_norm=None, evaluate_every=1)).run(tmp_path)
 
 
 @pytest.mark.xfail(strict=True, reason="train() is switched on without a finally: dropout stays on in the next scores")
@@ -319,7 +321,7 @@ def test_interrupted_equals_undisturbed(tiny: Backbone, tmp_path: Path, number: 
     whole.write(tmp_path / "whole")
     broken, n_broken = interrupted(toy, tmp_path / "broken", random.Random(number), times=4)
     broken.write(tmp_path / "broken")
-    assert n_broken >= 2
+    assert n_broken >= 1
     for name in ("adapter_model.safetensors", "history.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes(), name
 
@@ -335,11 +337,14 @@ def test_a_finished_run_is_not_run_again(tiny_bert: Backbone, tmp_path: Path) ->
     assert health_again == health
 
 
-def test_patience_that_ran_out_stays_run_out(tiny_bert: Backbone, tmp_path: Path) -> None:
-    toy = Toy.of(tiny_bert, toy_recipe(steps=40, evaluate_every=1, patience=1, learning_rate=2.0))
+def test_patience_that_ran_out_stays_run_out(
+    tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.1, 0.5, 0.4, 0.3])  # a fifth evaluation would find nothing left to say
+    toy = Toy.of(tiny_bert, toy_recipe(steps=9, evaluate_every=1, patience=2))
     whole, _ = toy.run(tmp_path)
     again, _ = toy.run(tmp_path)
-    assert len(whole.history) < 41
+    assert len(whole.history) == 4
     assert whole.history == again.history
 
 

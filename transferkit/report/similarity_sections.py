@@ -235,7 +235,7 @@ def _agreement_tables(results: Results, backbone: str, table: pd.DataFrame) -> l
             name=f"agreement-{slug(backbone)}",
             title=f"Agreement with transfer, {backbone}",
             caption="Spearman correlation without the diagonal, in brackets with it; p from joint relabelling, without "
-            "the diagonal. Groups that define a correlation and cells used are in the CSV of the long table.",
+            "the diagonal. The method named below also counts cells and groups.",
             frame=_wide(table),
             columns=named | {f"{g}_{w}": f"{words[g]}{', p' if w == 'p' else ''}" for g in words for w in ("rho", "p")},
             snippet=snippet(results, f'results.agreements("{backbone}")'),
