@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 KINDS = ("examples", "prompt", "score", "neurons")
 MOST_VALUES = 6
 TIMES = ("made", "seconds", "_s", "steps", "alarms")  # differ from artifact to artifact
+PRIVATE = ("host",)  # stays in the store: a report is made to be passed on
 
 
 def inventory(reading: Reading) -> pd.DataFrame:
@@ -120,7 +121,7 @@ def provenance(reading: Reading) -> pd.DataFrame:
 def _iter_facts(meta: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield the facts of a meta file that do not change from run to run, nested ones with a dotted name."""
     for name, value in meta.items():
-        if any(name.endswith(part) or name.startswith(part) for part in TIMES):
+        if name in PRIVATE or any(name.endswith(part) or name.startswith(part) for part in TIMES):
             continue
         if isinstance(value, Mapping):
             yield from _iter_facts({str(k): v for k, v in value.items()}, f"{prefix}{name}.")

@@ -11,11 +11,15 @@ _REVIEW = "{text} It was {mask}."
 _TWEET = "{text} The mood is {mask}."
 
 
-def _polarity(thing: str) -> tuple[Label, ...]:
+def _opinion(negative: str, positive: str) -> tuple[Label, ...]:
     return (
-        Label(value="negative", word="terrible", description=f"a bad, negative {thing}"),
-        Label(value="positive", word="great", description=f"a good, positive {thing}"),
+        Label(value="negative", word="terrible", description=negative),
+        Label(value="positive", word="great", description=positive),
     )
+
+
+def _polarity(thing: str) -> tuple[Label, ...]:
+    return _opinion(f"a bad, negative {thing}", f"a good, positive {thing}")
 
 
 def _mood(negative: str, neutral: str, positive: str) -> tuple[Label, ...]:
@@ -26,17 +30,18 @@ def _mood(negative: str, neutral: str, positive: str) -> tuple[Label, ...]:
     )
 
 
+# The descriptions of the next three are the best of several on selection splits (benchmarks/results).
 ROTTEN_TOMATOES = Task(
     name="rotten_tomatoes",
     source=packaged("rotten_tomatoes"),
-    labels=_polarity("movie review"),
+    labels=_opinion("a film critic dislikes the movie, it fails", "a film critic loves the movie, it succeeds"),
     template=_REVIEW,
     group="review sentiment",
 )
 VADER_AMAZON = Task(
     name="vader_amazon",
     source=packaged("vader_amazon"),
-    labels=_polarity("product review"),
+    labels=_opinion("this product is bad and does not work", "this product is great and works well"),
     template=_REVIEW,
     group="review sentiment",
 )
@@ -65,7 +70,6 @@ MULTIEMO_HOTELS = Task(
 TWEETS_AIRLINE = Task(
     name="tweets_airline",
     source=packaged("tweets_airline"),
-    # The best of five wordings on the selection split (benchmarks/results/tune_quickstart.jsonl).
     labels=_mood(
         "a complaint about bad service", "a question or a neutral statement", "thanks and praise for great service"
     ),
