@@ -22,6 +22,8 @@ from transferkit.backbones import Backbone
 from transferkit.specs import BackboneSpec
 from transferkit.tasks.base import Label, LocalData, Sizes, Task
 
+torch.set_num_threads(1)  # tiny models: a second thread only waits
+
 WORDS = (
     "good bad nice awful great terrible film food the a it was very not really sport money vote cell phone . ! ?"
     " negative positive neutral"

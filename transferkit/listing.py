@@ -3,8 +3,9 @@
 import json
 
 from transferkit.artifacts import Score
+from transferkit.places import slug, source_label
 from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, TrainedPrompt, key, to_json
-from transferkit.store import Store, slug, source_label
+from transferkit.store import Store
 
 Row = dict[str, str | float | None]
 

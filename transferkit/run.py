@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from transferkit import sources, study
-from transferkit.backbones.base import Device
+from transferkit.backbones.loading import Device
 from transferkit.errors import StoreError
 from transferkit.examples import load
 from transferkit.executors import Executor, Inline

@@ -23,23 +23,10 @@ from pydantic import ValidationError
 from transferkit import artifacts
 from transferkit.artifacts import Artifact
 from transferkit.errors import InputError, StoreError
-from transferkit.specs import (
-    BackboneSpec,
-    Majority,
-    NeuronsSpec,
-    NoPrompt,
-    PromptSource,
-    PromptSpec,
-    RandomPrompt,
-    ScoreSpec,
-    Spec,
-    from_json,
-    key,
-    to_json,
-)
+from transferkit.places import FOLDERS, place
+from transferkit.specs import Spec, from_json, key, to_json
 
 FORMAT = 1
-FOLDERS = {"prompt": "prompts", "score": "scores", "neurons": "neurons", "examples": "data"}
 UNHASHED = frozenset({"meta.json", "manifest.json"})
 Overwrite = Literal["only-missing", "always"]
 
@@ -60,16 +47,7 @@ class Store:
     # --- names ---------------------------------------------------------------------------------------------------
     def path(self, spec: Spec) -> Path:
         """Return the folder of a spec's artifact, there or not."""
-        if isinstance(spec, PromptSpec):
-            parts = (slug(spec.backbone), spec.task.name, f"seed{spec.seed}-{key(spec)}")
-        elif isinstance(spec, ScoreSpec):
-            name = f"{source_label(spec.source, spec.backbone)}-{key(spec)}"
-            parts = (slug(spec.backbone), spec.task.name, name)
-        elif isinstance(spec, NeuronsSpec):
-            parts = (slug(spec.backbone), f"{source_label(spec.source, spec.backbone)}-{key(spec)}")
-        else:
-            parts = (f"{spec.task.name}-{spec.split}-{key(spec)}",)
-        return self.root.joinpath(FOLDERS[spec.kind], *parts)
+        return self.root / place(spec)
 
     def scratch(self, name: str) -> Path:
         """Return a folder for unfinished work, safe to delete, made if absent."""
@@ -233,24 +211,6 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(folder.with_name(folder.name + "-old"), ignore_errors=True)
-
-
-def slug(backbone: BackboneSpec) -> str:
-    """Return a backbone's name as it stands in paths."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", backbone.name.rsplit("/", 1)[-1])
-    return name if backbone.dtype == "float32" else f"{name}-{backbone.dtype}"
-
-
-def source_label(source: PromptSource, backbone: BackboneSpec) -> str:
-    """Return a short readable name of what is put before the text."""
-    if isinstance(source, NoPrompt):
-        return "none"
-    if isinstance(source, Majority):
-        return "majority"
-    if isinstance(source, RandomPrompt):
-        return f"random{source.seed}"
-    origin = "" if source.backbone == backbone.name else re.sub(r"[^A-Za-z0-9._-]+", "-", source.backbone) + "-"
-    return f"{origin}{source.task}-seed{source.seed}"
 
 
 def check(folder: Path) -> list[str]:

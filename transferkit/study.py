@@ -5,9 +5,7 @@ One strict dataclass serves Python, the TOML file and the keys. An unknown field
 
 import dataclasses
 import difflib
-import hashlib
 import json
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -19,6 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from transferkit import presets, tasks
 from transferkit.errors import InputError
+from transferkit.own_task import OwnTask, as_tuple
 from transferkit.sources import Dtype, Model, describe
 from transferkit.specs import (
     EmbeddingReadout,
@@ -38,16 +37,11 @@ from transferkit.specs import (
     TrainedPrompt,
     key,
 )
-from transferkit.tasks.base import Label, LocalData, Metric, Sizes, Task
+from transferkit.tasks.base import Sizes, Task
 
 RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
 
 STRICT = ConfigDict(extra="forbid", strict=True)
-
-
-def _as_tuple(value: object) -> object:
-    """Let Python callers pass any sequence where a file would hold an array."""
-    return tuple(value) if isinstance(value, (list, range)) else value
 
 
 def _as_recipe(value: object) -> object:
@@ -73,71 +67,6 @@ def _suggest(name: str, known: list[str]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class OwnTask:
-    """A user's own task as a study file writes it: a file, its columns and its labels.
-
-    Attributes:
-        data: CSV, JSONL or Parquet file; the path is relative to the study file.
-        report: file of the reported examples; without it a fifth of `data` is set apart.
-        text: column of the text, or two columns for a pair.
-        label: column of the gold label.
-        labels: label value → its description; or → {word = …, description = …} for masked readouts too.
-        template: see `Task.template`; the default shows the text and "It was {mask}."
-    """
-
-    data: str
-    report: str | None = None
-    text: str | Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = "text"
-    label: str = "label"
-    labels: dict[str, str | dict[str, str]]
-    template: str | None = None
-    metric: Metric = "accuracy"
-    group: str = "own"
-
-    def task(self, name: str, folder: Path) -> Task:
-        """Return the task as a value, its files hashed.
-
-        Raises:
-            InputError: a file is not there.
-        """
-        inputs = (self.text,) if isinstance(self.text, str) else self.text
-        source = LocalData(
-            train=os.path.relpath(folder / self.data),
-            report=None if self.report is None else os.path.relpath(folder / self.report),
-            sha256=_digest(folder / self.data, name),
-            report_sha256=None if self.report is None else _digest(folder / self.report, name),
-        )
-        shown = " {sep} ".join(f"{{{column}}}" for column in inputs)
-        return Task(
-            name=name,
-            source=source,
-            inputs=inputs,
-            label=self.label,
-            labels=tuple(_own_label(value, said) for value, said in self.labels.items()),
-            template=self.template or f"{shown} It was {{mask}}.",
-            metric=self.metric,
-            group=self.group,
-        )
-
-
-def _own_label(value: str, said: str | Mapping[str, str]) -> Label:
-    if isinstance(said, str):
-        return Label(value=value, word=value, description=said)
-    return Label(
-        value=value, word=said.get("word", value), description=said.get("description", said.get("word", value))
-    )
-
-
-def _digest(path: Path, task: str) -> str:
-    if not path.is_file():
-        raise InputError(
-            f"task {task!r}: no file {path}", fix="give data = a CSV, JSONL or Parquet file beside the study"
-        )
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Study:
     """What is asked.
 
@@ -160,10 +89,10 @@ class Study:
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
-    backbones: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-    tasks: Annotated[tuple[str | Task, ...], BeforeValidator(_as_tuple)] = ()
+    backbones: Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+    tasks: Annotated[tuple[str | Task, ...], BeforeValidator(as_tuple)] = ()
     task: dict[str, OwnTask] = Field(default_factory=dict)
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(min_length=1)] = (0,)
     recipe: Annotated[Recipe, BeforeValidator(_as_recipe)] = presets.default
     readout: Literal["auto", "masked", "embedding"] = "auto"
     scale: float = 20.0

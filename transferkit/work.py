@@ -14,7 +14,7 @@ from torch import Tensor
 
 from transferkit import artifacts, provenance
 from transferkit.backbones import Backbone
-from transferkit.backbones.base import Device
+from transferkit.backbones.loading import Device
 from transferkit.batches import Encoded, encode
 from transferkit.errors import InputError, RunError
 from transferkit.examples import Examples, load

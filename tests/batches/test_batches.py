@@ -19,7 +19,10 @@ QUICK = settings(max_examples=40, deadline=None)
 TASK = Task(
     name="toy",
     source=LocalData(train="x", sha256="0"),
-    labels=(Label(value="n", word="bad", description="a bad film"), Label(value="p", word="good", description="a good film")),
+    labels=(
+        Label(value="n", word="bad", description="a bad film"),
+        Label(value="p", word="good", description="a good film"),
+    ),
     max_tokens=32,
 )
 PAIR = dataclasses.replace(TASK, inputs=("a", "b"), template="{a} {mask} {sep} {b}")
@@ -35,7 +38,9 @@ def examples(*texts: str | tuple[str, ...]) -> Examples:
     return Examples(rows, np.arange(len(rows)) % 2, {})
 
 
-def encoded(task: Task, *texts: str | tuple[str, ...], room: int = 0, readout: str = "masked", by: Backbone = BERT) -> Encoded:
+def encoded(
+    task: Task, *texts: str | tuple[str, ...], room: int = 0, readout: str = "masked", by: Backbone = BERT
+) -> Encoded:
     return encode(examples(*texts), task, by, readout, room=room)
 
 
@@ -90,7 +95,9 @@ def test_placeholders_in_a_users_text_are_words(text: str) -> None:
     assert row.count(SEP) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="columns are put in one after the other, so the second goes into the first's text")
+@pytest.mark.xfail(
+    strict=True, reason="columns are put in one after the other, so the second goes into the first's text"
+)
 def test_a_column_named_in_another_columns_text_is_words() -> None:
     (row,) = encoded(PAIR, ("good {b} film", "nice")).ids
     assert words(row).count("nice") == 1
@@ -154,7 +161,7 @@ def test_a_template_that_does_not_fit_is_refused() -> None:
 def test_a_backbone_without_a_mask_is_refused() -> None:
     bare = make_tiny("bert")
     bare.tokenizer.mask_token = None
-    with pytest.raises(InputError, match="no mask token.*\n.*embedding"):
+    with pytest.raises(InputError, match=r"no mask token.*\n.*embedding"):
         encoded(TASK, "good", by=bare)
     assert encoded(TASK, "good", by=bare, readout="embedding").answer.tolist() == [0]
 

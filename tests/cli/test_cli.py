@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from executors.saved import contents, run_command, save_tiny, write_study
 
-from transferkit import cli, doctor
+from transferkit import catalogue, cli, commands, doctor, fetching
 from transferkit.backbones import Backbone
 from transferkit.prompts import training
 from transferkit.specs import key
@@ -70,17 +70,16 @@ def never(*_args: object, **_kwargs: object) -> None:
 
 
 # --- the whole way ---------------------------------------------------------------------------------------------------
-def test_the_real_command_from_nothing_to_scores(here: Path) -> None:
-    """Warnings are errors there, too; a second run finds everything done; stdout holds results alone."""
+def test_the_real_command(here: Path, tool: Tool) -> None:
+    """Warnings are errors there, too; stdout holds results alone; what it made serves this process."""
     trained = run_command("train", "study.toml", "--json", cwd=here)
     assert trained.returncode == 0, trained.stderr
     assert json.loads(trained.stdout) == {"made": 2, "present": 0, "failed": 0}
     assert "train: 6 of 6" in trained.stderr
-    measured = run_command("measure", "study.toml", cwd=here)
-    assert measured.returncode == 0, measured.stderr
-    assert measured.stdout == ""
-    assert "6 made, 0 were there, 0 failed (runs)" in measured.stderr
-    assert 'In Python: tk.fill(study, tk.Store("runs")' in measured.stderr
+    assert 'In Python: study = tk.find_study("study.toml"); tk.fill(study, tk.Store("runs"))' in trained.stderr
+    measured = tool("measure", "study.toml")
+    assert (measured.code, measured.out) == (0, "")
+    assert "6 made, 0 were there, 0 failed (runs)" in measured.err
 
 
 def test_train_measure_ls_show_verify(here: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +159,7 @@ def test_seeds_and_limit(here: Path, tool: Tool) -> None:
 
 @pytest.mark.xfail(strict=True, reason="--limit replaces the study's own size, also by a larger one")
 def test_limit_never_raises_a_size(here: Path, tool: Tool) -> None:
-    asked = cli._asked("study.toml", None, 1000)
+    asked = commands.asked_for("study.toml", None, 1000)
     assert asked.sizes.report == 20
 
 
@@ -212,6 +211,60 @@ def test_fetch_lists_the_catalogue(here: Path, tool: Tool) -> None:
     done = tool("fetch", "--cache", "cache")
     assert done.code == 0
     assert "minilm-l3" in done.out
+
+
+def test_fetch_shows_asks_and_downloads(here: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(fetching, "fetch", lambda names, cache: asked.append((list(names), cache)))
+    done = tool("fetch", "minilm-l3", "--yes", "--cache", "cache")
+    assert done.code == 0
+    assert "licence" in done.err
+    assert asked == [(["minilm-l6", "minilm-l3"], Path("cache"))]  # its vocabulary is that of the other
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(commands.typer, "confirm", lambda _question, **_options: True)
+    assert tool("fetch", "minilm-l3", "--cache", "cache").code == 0
+    assert len(asked) == 2
+    monkeypatch.setattr(catalogue, "missing", lambda _names, _cache: [])
+    monkeypatch.setattr(catalogue, "verify", lambda _name, _cache: None)
+    done = tool("fetch", "minilm-l3", "--cache", "cache", "--verify")
+    assert (done.code, done.out) == (0, "minilm-l3: sound\n")
+    assert len(asked) == 2
+
+
+def test_quickstart_fetches_fills_and_reports(here: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = []
+    monkeypatch.setattr(commands, "fetch", lambda names, _cache, *, yes: said.append((names, yes)))
+    monkeypatch.setattr(commands, "fill", lambda wanted, stages: said.append((wanted.name, wanted.store, stages)))
+    monkeypatch.setattr(commands, "analyze", lambda asked, _store, out, *, partial: said.append((asked.seeds, out, partial)))
+    assert tool("quickstart", "--yes", "--seeds", 2).code == 0
+    assert said == [
+        (["quickstart"], True),
+        ("quickstart", Path("runs"), ("train", "measure")),
+        ((0, 1), Path("reports"), False),
+    ]
+
+
+def test_an_unfilled_study_is_not_analysed(here: Path, tool: Tool) -> None:
+    tool("train", "study.toml")
+    done = tool("analyze", "study.toml")
+    assert done.code == 2
+    assert "6 of 8 artifacts are missing from runs" in done.err
+    assert "analyze --partial" in done.err
+    assert not (here / "reports").exists()
+
+
+def test_a_store_without_studies_is_not_analysed(here: Path, tool: Tool) -> None:
+    Path("runs").mkdir()
+    Path("runs/store.toml").write_text("format = 1\n")
+    done = tool("analyze", "runs")
+    assert done.code == 2
+    assert "runs holds no filled study" in done.err
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="study.from_json refuses what study.to_json wrote")
+def test_a_store_is_analysed_by_the_studies_it_holds(here: Path, tool: Tool) -> None:
+    tool("train", "study.toml")
+    assert "artifacts are missing" in tool("analyze", "runs").err
 
 
 def test_looking_loads_nothing_heavy(here: Path, tool: Tool) -> None:

@@ -40,7 +40,9 @@ def write_reviews(path: Path, n_tails: int = len(TAILS)) -> Path:
 TASK = """
 [task.{name}]
 data = "{data}"
-labels = {{ pos = {{ word = "{yes}", description = "a good film" }}, neg = {{ word = "{no}", description = "a bad film" }} }}
+[task.{name}.labels]
+pos = {{ word = "{yes}", description = "a good film" }}
+neg = {{ word = "{no}", description = "a bad film" }}
 """
 
 

@@ -46,7 +46,9 @@ class Child:
     context = multiprocessing.get_context("forkserver")
 
     def __init__(self, verb: str, study: Path, store: Path) -> None:
-        self.process: BaseProcess | ForkServerProcess = self.context.Process(target=fill_in_child, args=(verb, study, store))
+        self.process: BaseProcess | ForkServerProcess = self.context.Process(
+            target=fill_in_child, args=(verb, study, store)
+        )
         self.process.start()
 
     def wait(self, seconds: float | None) -> int | None:
@@ -91,7 +93,9 @@ def undisturbed(start: Start, study: Path, store: Path) -> dict[str, float]:
     return seconds
 
 
-def disturbed(start: Start, study: Path, store: Path, *, kills: int, longest: dict[str, float], rng: random.Random) -> int:
+def disturbed(
+    start: Start, study: Path, store: Path, *, kills: int, longest: dict[str, float], rng: random.Random
+) -> int:
     """Fill a store, killing each verb again and again; return how many were killed at work."""
     n_killed = 0
     for verb in VERBS:

@@ -139,7 +139,9 @@ def test_more_seeds_add_to_what_is_there(filled: tuple[Study, Store], tmp_path: 
     outcome = fill(dataclasses.replace(asked, seeds=(0, 1)), store)
     assert outcome.n_made == 2 + 4 + 2
     after = contents(store.root)
-    assert {name: after[name] for name in before if name not in ("index.csv", "studies/study.json")}.items() <= before.items()
+    assert {
+        name: after[name] for name in before if name not in ("index.csv", "studies/study.json")
+    }.items() <= before.items()
 
 
 def test_overwriting_makes_everything_anew(filled: tuple[Study, Store], tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_measures_are_those_of_the_artifacts(filled: tuple[Study, Store]) -> Non
     asked, store = filled
     for spec in asked.scores():
         score = store.get(spec)
-        gold = store.get([s for s in asked.examples() if s.task == spec.task][0]).gold
+        gold = store.get(next(s for s in asked.examples() if s.task == spec.task)).gold
         assert score.metrics["accuracy"] == np.mean(score.predicted == gold)
         if isinstance(spec.source, Majority):
             assert len(set(score.predicted)) == 1
@@ -204,7 +206,9 @@ def test_two_backbones_and_readouts(models: Path, tmp_path: Path, store: Store) 
     asked = from_toml(write_study(tmp_path, models / "one", models / "two", head=head))
     outcome = fill(asked, store)
     assert outcome.failed == ()
-    foreign = [s for s in store.specs("score") if isinstance(s.source, TrainedPrompt) and s.source.backbone != s.backbone.name]
+    foreign = [
+        s for s in store.specs("score") if isinstance(s.source, TrainedPrompt) and s.source.backbone != s.backbone.name
+    ]
     assert len(foreign) == 2
     assert "-toy-seed0-" in store.path(foreign[0]).name
 
@@ -228,7 +232,7 @@ def test_everything_is_checked_before_a_model_is_loaded(
     with pytest.raises(InputError, match="transferkit fetch minilm-l3"):
         fill(broken, store, cache=tmp_path / "cache")
     (tmp_path / "reviews.csv").write_text("text,label\nx,pos\n")
-    with pytest.raises(InputError, match="empty|examples"):
+    with pytest.raises(InputError, match=r"empty|examples"):
         fill(from_toml(tmp_path / "study.toml"), store)
     assert not store.root.exists()
 
@@ -323,7 +327,9 @@ def test_late_prompts_can_be_measured_whole(asked: Study, store: Store) -> None:
     assert fill(dataclasses.replace(asked, recipe=recipe), store).failed == ()
 
 
-@pytest.mark.xfail(strict=True, reason="the text of all is cut for the longest prompt of those that happen to be missing")
+@pytest.mark.xfail(
+    strict=True, reason="the text of all is cut for the longest prompt of those that happen to be missing"
+)
 def test_a_score_does_not_depend_on_what_else_was_missing(models: Path, tmp_path: Path, store: Store) -> None:
     asked = from_toml(write_study(tmp_path, models / "one"))
     asked = dataclasses.replace(asked, max_tokens=66, recipe=dataclasses.replace(asked.recipe, prompt_length=40))

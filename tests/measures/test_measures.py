@@ -66,7 +66,9 @@ def test_scores_equal_a_loop_over_examples(tiny: Backbone, kind: MaskedReadout |
         assert score.metrics["accuracy"] == np.mean(score.predicted == found.gold)
         shifted = logits - logits.max(1, keepdims=True)
         chances = np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True)
-        assert score.metrics["loss"] == pytest.approx(-np.log(chances[np.arange(len(found)), found.gold]).mean(), rel=1e-4)
+        assert score.metrics["loss"] == pytest.approx(
+            -np.log(chances[np.arange(len(found)), found.gold]).mean(), rel=1e-4
+        )
 
 
 @KINDS
@@ -230,5 +232,5 @@ def test_prompts_activate_different_neurons(tiny_bert: Backbone) -> None:
 
 
 def test_prompts_above_block_0_are_refused(tiny_bert: Backbone) -> None:
-    with pytest.raises(InputError, match="above block 0.*\n.*leave out neurons"):
+    with pytest.raises(InputError, match=r"above block 0.*\n.*leave out neurons"):
         activated(tiny_bert, [Entrant(rows(3, 0), LATE)], NeuronSite(), has_mask=True)

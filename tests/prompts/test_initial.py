@@ -57,7 +57,7 @@ def test_shape_type_and_determinism(tiny: Backbone, kind: Initial, length: int) 
     assert rows.dtype == torch.float32
     assert rows.device.type == "cpu"
     assert not rows.requires_grad
-    np.random.seed(7)  # noqa: NPY002: a global generator must not matter
+    np.random.seed(7)  # noqa: NPY002
     torch.manual_seed(7)
     before = torch.get_rng_state()
     assert torch.equal(make(kind, tiny, length=length), rows)
@@ -142,7 +142,7 @@ def test_another_prompt_of_another_shape_is_refused(tiny_bert: Backbone, length:
 
 
 def test_label_words_need_a_task(tiny_bert: Backbone) -> None:
-    with pytest.raises(InputError, match="needs a task.*\n.*vocabulary"):
+    with pytest.raises(InputError, match=r"needs a task.*\n.*vocabulary"):
         make(LabelWordsInitial(), tiny_bert, task=None)
 
 

@@ -74,7 +74,10 @@ def test_schedules_by_hand() -> None:
 
 
 RECIPES = st.builds(
-    toy_recipe, steps=st.integers(1, 50), warmup_steps=st.integers(0, 60), schedule=st.sampled_from(["linear", "cosine", "constant"])
+    toy_recipe,
+    steps=st.integers(1, 50),
+    warmup_steps=st.integers(0, 60),
+    schedule=st.sampled_from(["linear", "cosine", "constant"]),
 )
 
 

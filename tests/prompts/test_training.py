@@ -1,4 +1,4 @@
-"""Only the prompt moves, the gradient is the right one, and an interrupted run ends bit for bit like an undisturbed one."""
+"""Only the prompt moves, by the right gradient; an interrupted run ends bit for bit like an undisturbed one."""
 
 import dataclasses
 import math
@@ -104,7 +104,9 @@ def test_a_flat_update_equals_plain_autograd(tiny: Backbone, tmp_path: Path) -> 
         batch = toy.data.train.batch(order[step])
         shown = torch.cat([rows.expand(8, -1, -1), tiny.words(batch.ids)], dim=1)
         mask = torch.cat([torch.ones(8, 3, dtype=torch.long), batch.mask.long()], dim=1)
-        logits = tiny.model(inputs_embeds=shown, attention_mask=mask).logits[torch.arange(8), batch.answer + 3][:, names]
+        logits = tiny.model(inputs_embeds=shown, attention_mask=mask).logits[torch.arange(8), batch.answer + 3][
+            :, names
+        ]
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(logits, batch.gold).backward()
         torch.nn.utils.clip_grad_norm_([rows], 0.5)
@@ -222,7 +224,11 @@ def test_the_tasks_metric_chooses(tiny_bert: Backbone, tmp_path: Path) -> None:
     task = dataclasses.replace(TASK, metric="macro_f1")
     prompt, _ = dataclasses.replace(toy, spec=dataclasses.replace(toy.spec, task=task)).run(tmp_path)
     (logits,) = class_scores(
-        tiny_bert, toy.readout, toy.data.selection, [Entrant(torch.from_numpy(prompt.initial), Placement())], batch_size=32
+        tiny_bert,
+        toy.readout,
+        toy.data.selection,
+        [Entrant(torch.from_numpy(prompt.initial), Placement())],
+        batch_size=32,
     )
     assert column(prompt, "selection_score")[0] == metrics_of(task, toy.data.selection.gold, logits)["macro_f1"]
 
@@ -241,7 +247,9 @@ def test_a_loss_that_is_not_finite_names_step_and_fix(
         return logits.sum() * 0 + next(values)
 
     monkeypatch.setattr(training, "loss", bad_loss)
-    with pytest.raises(RunError, match=r"toy, seed 0: the loss is nan at step 3\n.*learning_rate \(now 0.05\).*clip_norm"):
+    with pytest.raises(
+        RunError, match=r"toy, seed 0: the loss is nan at step 3\n.*learning_rate \(now 0.05\).*clip_norm"
+    ):
         Toy.of(tiny_bert, toy_recipe()).run(tmp_path)
     assert not tiny_bert.model.training
 
@@ -377,7 +385,7 @@ def test_a_state_is_replaced_at_once(tiny_bert: Backbone, tmp_path: Path, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr(checkpoint, "save_file", torn)
-        with pytest.raises(StoreError, match="No space.*\n.*free disk space"):
+        with pytest.raises(StoreError, match=r"No space.*\n.*free disk space"):
             toy.run(tmp_path / "broken")
     done = []
     again, _ = toy.run(tmp_path / "broken", done.append)
@@ -397,7 +405,7 @@ def test_an_epoch_shows_every_example_once_and_epochs_differ(tiny_bert: Backbone
     n = -(-len(toy.data.train) // 7)
     batches = training._batches(toy.data.train, toy.spec, 0)
     epochs = [[next(batches).index.tolist() for _ in range(n)] for _ in range(2)]
-    assert [sorted(sum(epoch, [])) for epoch in epochs] == [list(range(len(toy.data.train)))] * 2
+    assert [sorted(i for index in epoch for i in index) for epoch in epochs] == [list(range(len(toy.data.train)))] * 2
     assert epochs[0] != epochs[1]
     for step in range(2 * n):
         later = training._batches(toy.data.train, toy.spec, step)

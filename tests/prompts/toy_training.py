@@ -20,19 +20,29 @@ from transferkit.tasks.base import Label, LocalData, Task
 TASK = Task(
     name="toy",
     source=LocalData(train="x", sha256="0"),
-    labels=(Label(value="n", word="bad", description="a bad film"), Label(value="p", word="good", description="a good film")),
+    labels=(
+        Label(value="n", word="bad", description="a bad film"),
+        Label(value="p", word="good", description="a good film"),
+    ),
     max_tokens=32,
 )
 TAILS = ("the", "a", "it was", "very", "film", "food", "really", "not", ". the", "! it")
 
 
 def toy_examples(tails: tuple[str, ...]) -> Examples:
-    rows = [((f"{text} {tail}",), gold) for tail in tails for gold, texts in enumerate((NEGATIVE, POSITIVE)) for text in texts]
+    rows = [
+        ((f"{text} {tail}",), gold)
+        for tail in tails
+        for gold, texts in enumerate((NEGATIVE, POSITIVE))
+        for text in texts
+    ]
     return Examples([text for text, _ in rows], np.array([gold for _, gold in rows]), {})
 
 
 def toy_recipe(**fields: object) -> Recipe:
-    return Recipe(**{"prompt_length": 3, "batch_size": 8, "steps": 12, "evaluate_every": 4, "learning_rate": 0.05} | fields)
+    return Recipe(
+        **{"prompt_length": 3, "batch_size": 8, "steps": 12, "evaluate_every": 4, "learning_rate": 0.05} | fields
+    )
 
 
 @dataclass(frozen=True)

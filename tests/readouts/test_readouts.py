@@ -1,6 +1,7 @@
 """Each readout equals a plain loop over single examples through the untouched stock model."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def worded(*words: str) -> Task:
 
 
 def test_a_label_word_of_several_tokens_is_refused(tiny_bert: Backbone) -> None:
-    with pytest.raises(InputError, match="label word 'good film' is 2 tokens here .good film.*\n.*one token"):
+    with pytest.raises(InputError, match=r"label word 'good film' is 2 tokens .good film. of this backbone\n.*one token"):
         Masked.of(tiny_bert, worded("good film", "bad"))
 
 
@@ -163,7 +164,14 @@ class Pieces:
     """A tokenizer that tells a word at the beginning from one inside a sentence, as byte-level ones do."""
 
     unk_token_id = 0
-    vocabulary = {" good": [7], "good": [8], " rare": [9, 10], "rare": [11], " odd": [1, 2], "odd": [3, 4]}
+    vocabulary: ClassVar[dict[str, list[int]]] = {
+        " good": [7],
+        "good": [8],
+        " rare": [9, 10],
+        "rare": [11],
+        " odd": [1, 2],
+        "odd": [3, 4],
+    }
 
     def __call__(self, text: str, *, add_special_tokens: bool) -> dict[str, list[int]]:
         assert not add_special_tokens
@@ -178,5 +186,5 @@ def test_a_label_word_is_taken_as_it_stands_in_the_template() -> None:
     assert label_word_id("good", inside, Pieces()) == 7
     assert label_word_id("good", begins, Pieces()) == 8
     assert label_word_id("rare", inside, Pieces()) == 11
-    with pytest.raises(InputError, match=r"2 tokens here \(<1> <2>\)"):
+    with pytest.raises(InputError, match=r"2 tokens \(<1> <2>\)"):
         label_word_id("odd", inside, Pieces())

@@ -136,7 +136,10 @@ def test_examples_round_trip(rows: list[tuple[int, str]], notes: dict[str, int])
 
 
 def test_a_history_keeps_kinds_of_numbers_and_words(tmp_path: Path) -> None:
-    rows = [{"step": 0, "loss": None, "rate": 1e-300, "note": "word, quoted"}, {"step": 5, "loss": 2.0, "rate": 0.1 + 0.2}]
+    rows = [
+        {"step": 0, "loss": None, "rate": 1e-300, "note": "word, quoted"},
+        {"step": 5, "loss": 2.0, "rate": 0.1 + 0.2},
+    ]
     rows[1]["note"] = "other"
     Prompt(np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1, dtype=bool), rows).write(tmp_path)
     again = Prompt.read(tmp_path).history

@@ -24,7 +24,7 @@ def test_a_file_is_a_study_too(tmp_path: Path) -> None:
 
 
 def test_unknown_studies_are_refused() -> None:
-    with pytest.raises(InputError, match="unknown study 'quikstart'.*\n.*'quickstart'.*toml"):
+    with pytest.raises(InputError, match=r"unknown study 'quikstart'.*\n.*'quickstart'.*toml"):
         named.find_study("quikstart")
     with pytest.raises(InputError, match="no study file"):
         named.find_study("absent.toml")
@@ -53,5 +53,5 @@ def test_hub_tasks_have_no_asset() -> None:
 
 
 def test_nothing_of_that_name() -> None:
-    with pytest.raises(InputError, match="'bbc_new'.*\n.*'bbc_news'"):
+    with pytest.raises(InputError, match=r"'bbc_new'.*\n.*'bbc_news'"):
         named.assets(["bbc_new"])

@@ -33,7 +33,7 @@ def test_log_lines_come_now_and_then_with_an_estimate(
 
 
 def test_a_terminal_gets_a_bar() -> None:
-    console = Console(force_terminal=True, width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(force_terminal=True, width=120, record=True, file=open("/dev/null", "w"))  # noqa: PTH123
     with console.file, Terminal(console).phase("score", 4) as advance:
         advance(1, "first")
         advance(3, "bbc_news")

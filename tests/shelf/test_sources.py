@@ -53,7 +53,9 @@ def test_another_tokenizer_or_config_is_another_backbone(local: Path, name: str)
     assert describe(str(local)).spec != before
 
 
-@pytest.mark.xfail(strict=True, reason="upstream is the path as typed: it reaches adapter_config.json, whose bytes count")
+@pytest.mark.xfail(
+    strict=True, reason="upstream is the path as typed: it reaches adapter_config.json, whose bytes count"
+)
 def test_one_folder_is_one_upstream_however_it_is_typed(local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(local.parent)
     assert describe("mine").upstream == describe(str(local)).upstream
@@ -71,7 +73,7 @@ def test_sentence_encoders_bring_modules(local: Path) -> None:
 
 def test_a_folder_without_weights_is_refused(local: Path) -> None:
     (local / "model.safetensors").unlink()
-    with pytest.raises(InputError, match="no .safetensors weights.*\n.*save_pretrained"):
+    with pytest.raises(InputError, match=r"no .safetensors weights.*\n.*save_pretrained"):
         describe(str(local))
 
 
@@ -114,5 +116,5 @@ def test_an_unreachable_hub_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("no network")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
-    with pytest.raises(InputError, match="'org/model': not in the local Hugging Face cache.*\n.*local folder"):
+    with pytest.raises(InputError, match=r"'org/model': not in the local Hugging Face cache.*\n.*local folder"):
         describe("org/model")

@@ -46,7 +46,10 @@ from transferkit.tasks.base import CatalogueData, HubData, Label, LocalData, Siz
 GOLDEN = Path(__file__).parents[1] / "golden" / "keys.json"
 
 BACKBONE = BackboneSpec(name="org/tiny", revision="0123")
-LABELS = (Label(value="0", word="bad", description="a bad one"), Label(value="1", word="good", description="a good one"))
+LABELS = (
+    Label(value="0", word="bad", description="a bad one"),
+    Label(value="1", word="good", description="a good one"),
+)
 LOCAL = Task(name="own", source=LocalData(train="a.csv", sha256="aa"), labels=LABELS)
 PAIR = Task(
     name="pair",
@@ -193,7 +196,9 @@ def _others(name: str, value: object) -> Iterator[object]:
     if dataclasses.is_dataclass(value):
         yield from (dataclasses.replace(value, **{field: changed}) for field, changed in _leaves(value))
     elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
-        yield from ((*value[:i], changed, *value[i + 1 :]) for i, item in enumerate(value) for changed in _others("", item))
+        yield from (
+            (*value[:i], changed, *value[i + 1 :]) for i, item in enumerate(value) for changed in _others("", item)
+        )
         yield tuple(reversed(value))
     elif isinstance(value, bool):
         yield not value
@@ -291,7 +296,7 @@ def test_specs_are_frozen() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_json_lacks_have_no_key(value: float) -> None:
-    with pytest.raises(ValueError, match="JSON|finite"):
+    with pytest.raises(ValueError, match=r"JSON|finite"):
         key(NeuronsSpec(source=TRAINED, backbone=BACKBONE, readout=MaskedReadout(), site=NeuronSite(threshold=value)))
 
 

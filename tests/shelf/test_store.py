@@ -19,6 +19,7 @@ import pytest
 from transferkit import store as store_module
 from transferkit.artifacts import Artifact, Examples, Neurons, Prompt, Score
 from transferkit.errors import InputError, StoreError
+from transferkit.places import slug, source_label
 from transferkit.specs import (
     BackboneSpec,
     ExamplesSpec,
@@ -34,14 +35,18 @@ from transferkit.specs import (
     TrainedPrompt,
     key,
 )
-from transferkit.store import Store, slug, source_label
+from transferkit.places import slug, source_label
+from transferkit.store import Store
 from transferkit.tasks.base import Label, LocalData, Task
 
 BACKBONE = BackboneSpec(name="org/tiny model", revision="0123")
 TASK = Task(
     name="own",
     source=LocalData(train="a.csv", sha256="aa"),
-    labels=(Label(value="0", word="bad", description="a bad one"), Label(value="1", word="good", description="a good one")),
+    labels=(
+        Label(value="0", word="bad", description="a bad one"),
+        Label(value="1", word="good", description="a good one"),
+    ),
 )
 PROMPT_SPEC = PromptSpec(backbone=BACKBONE, readout=MaskedReadout(), task=TASK, seed=0, recipe=Recipe())
 TRAINED = TrainedPrompt(key=key(PROMPT_SPEC), task="own", seed=0, backbone=BACKBONE.name)
@@ -52,7 +57,10 @@ def score_spec(source: object) -> ScoreSpec:
 
 
 PROMPT = Prompt(
-    np.arange(6, dtype=np.float32).reshape(2, 3), np.ones((2, 3), dtype=np.float32), np.array([True, False]), [{"step": 0}]
+    np.arange(6, dtype=np.float32).reshape(2, 3),
+    np.ones((2, 3), dtype=np.float32),
+    np.array([True, False]),
+    [{"step": 0}],
 )
 SCORE = Score({"accuracy": 0.5}, np.array([0, 1]), 1)
 HELD: dict[str, tuple[Spec, Artifact]] = {
@@ -162,9 +170,9 @@ def test_overwrite_policies(store: Store) -> None:
 def test_find_wants_exactly_one(store: Store) -> None:
     for spec, artifact in HELD.values():
         store.put(spec, artifact)
-    with pytest.raises(InputError, match="4 artifacts .*\n.*transferkit ls"):
+    with pytest.raises(InputError, match=r"4 artifacts .*\n.*transferkit ls"):
         store.find("")
-    with pytest.raises(InputError, match="no artifact .* 'zz'"):
+    with pytest.raises(InputError, match=r"no artifact .* 'zz'"):
         store.find("zz")
 
 
@@ -202,7 +210,12 @@ def test_every_altered_byte_and_missing_file_is_found(store: Store, kind: str) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "\x00", pytest.param("[]", marks=pytest.mark.xfail(strict=True, reason="check() calls .keys() on a list"))],
+    [
+        "",
+        "{",
+        "\x00",
+        pytest.param("[]", marks=pytest.mark.xfail(strict=True, reason="check() calls .keys() on a list")),
+    ],
 )
 def test_an_unreadable_manifest_is_said(store: Store, text: str) -> None:
     spec, artifact = HELD["score"]
@@ -260,7 +273,7 @@ def test_a_full_disk_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatc
             patched.setattr(os, "fsync", fail)
         else:
             patched.setattr(store_module, "_rename", fail)
-        with pytest.raises(StoreError, match="No space left.*\n.*free disk space") as failure:
+        with pytest.raises(StoreError, match=r"No space left.*\n.*free disk space") as failure:
             store.put(spec, artifact, overwrite=overwrite)
     assert str(store.path(spec)) in failure.value.problem
     assert not store.path(spec).exists()
@@ -278,9 +291,10 @@ def test_a_failed_overwrite_keeps_the_old_artifact(store: Store, monkeypatch: py
     def fail(*_args: object) -> None:
         raise FULL
 
-    with monkeypatch.context() as patched, pytest.raises(StoreError):
+    with monkeypatch.context() as patched:
         patched.setattr(store_module, "_rename", fail)
-        store.put(spec, Score({"accuracy": 1.0}, np.array([1, 1])), overwrite="always")
+        with pytest.raises(StoreError):
+            store.put(spec, Score({"accuracy": 1.0}, np.array([1, 1])), overwrite="always")
     assert store.get(spec).metrics == {"accuracy": 0.5}
 
 

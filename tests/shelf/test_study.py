@@ -116,9 +116,10 @@ def test_everything_a_file_may_say(here: Path) -> None:
     assert asked.name == "all.of-it"
     assert asked.seeds == (3, 1)
     assert asked.recipe == dataclasses.replace(
-        presets.lester2021, steps=7, clip_norm=2.0, initial=study.TypeAdapter(Recipe).validate_json(
-            '{"initial": {"kind": "normal", "std": 1.0}}'
-        ).initial,
+        presets.lester2021,
+        steps=7,
+        clip_norm=2.0,
+        initial=study.TypeAdapter(Recipe).validate_json('{"initial": {"kind": "normal", "std": 1.0}}').initial,
     )
     assert asked.neurons == NeuronSite(tensor="pre", threshold=1.0)
     assert asked.readout_of(asked.models[0]) == EmbeddingReadout(scale=10.0)
@@ -166,7 +167,9 @@ def test_python_and_file_are_one_study() -> None:
     assert list(values.specs()) == list(same.specs())
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="the tasks' inner lists are no tuples behind a BeforeValidator")
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="the tasks' inner lists are no tuples behind a BeforeValidator"
+)
 def test_json_round_trip() -> None:
     asked = read(HEAD + 'tasks = ["bbc_news"]\nseeds = [2]\n' + OWN)
     again = from_json(to_json(asked))
@@ -209,9 +212,17 @@ LABELS = 'labels = { pos = "a good film", neg = "a bad film" }\n'
         (HEAD + "seeds = [true]" + OWN, "'seeds.0': Input should be a valid integer; got True", "seeds.0"),
         (HEAD + "seeds = []" + OWN, "'seeds'", "seeds"),
         (HEAD + 'recipe = { learning_rate = "1e-3" }' + OWN, "'recipe.learning_rate'", "recipe.learning_rate"),
-        (HEAD + "recipe = { steps = 0 }" + OWN, "'recipe.steps': Input should be greater than or equal to 1; got 0", ""),
+        (
+            HEAD + "recipe = { steps = 0 }" + OWN,
+            "'recipe.steps': Input should be greater than or equal to 1; got 0",
+            "",
+        ),
         (HEAD + "recipe = { placement = { insert_after = 2 } }" + OWN, 'entry = "block"', "recipe.placement"),
-        (HEAD + 'recipe = { initial = { kind = "zeros" } }' + OWN, "'uniform', 'normal', 'vocabulary'", "recipe.initial"),
+        (
+            HEAD + 'recipe = { initial = { kind = "zeros" } }' + OWN,
+            "'uniform', 'normal', 'vocabulary'",
+            "recipe.initial",
+        ),
         (HEAD + "sizes = { train = 0 }" + OWN, "'sizes.train'", ""),
         (HEAD + "random_prompts = 0" + OWN, "'random_prompts'", ""),
         (HEAD + 'dtype = "fp16"' + OWN, "'float32' or 'bfloat16'; got 'fp16'", ""),
@@ -237,21 +248,31 @@ def test_a_wrong_file_is_refused_with_field_value_and_fix(text: str, problem: st
         pytest.param(HEAD + "seeds = [-1]" + OWN, "seed", id="negative seed: raw ValidationError"),
         pytest.param(HEAD + "max_tokens = 4" + OWN, "max_tokens", id="max_tokens below 8: raw ValidationError"),
         pytest.param(HEAD + TASK + 'labels = { pos = "x" }', "labels", id="one label: raw ValidationError"),
-        pytest.param(HEAD + '[task."a b"]\ndata = "reviews.csv"\n' + LABELS, "a b", id="task name: raw ValidationError"),
+        pytest.param(
+            HEAD + '[task."a b"]\ndata = "reviews.csv"\n' + LABELS, "a b", id="task name: raw ValidationError"
+        ),
         pytest.param(HEAD + TASK + LABELS + 'text = ["a", "b", "c"]', "text", id="three columns: raw ValidationError"),
         pytest.param(HEAD + "name = 2024-01-01" + OWN, "name", id="a TOML date: TypeError of json.dumps"),
-        pytest.param(HEAD + "recipe = { learning_rate = inf }" + OWN, "learning_rate", id="infinite rate: raw ValueError"),
+        pytest.param(
+            HEAD + "recipe = { learning_rate = inf }" + OWN, "learning_rate", id="infinite rate: raw ValueError"
+        ),
         pytest.param(HEAD + "readout = 'embedding'\nscale = nan" + OWN, "scale", id="scale nan: raw ValueError"),
-        pytest.param(HEAD + TASK + 'labels = { pos = { wrod = "x" }, neg = "y" }', "wrod", id="unknown label key ignored"),
+        pytest.param(
+            HEAD + TASK + 'labels = { pos = { wrod = "x" }, neg = "y" }', "wrod", id="unknown label key ignored"
+        ),
         pytest.param(HEAD + TASK + LABELS + 'template = "{text} {foo} {mask}"', "foo", id="unknown placeholder kept"),
         pytest.param(
-            HEAD + TASK + LABELS + 'template = "{text} {sep} a {sep} {mask}"', "sep", id="two {sep}: the rest is dropped"
+            HEAD + TASK + LABELS + 'template = "{text} {sep} a {sep} {mask}"',
+            "sep",
+            id="two {sep}: the rest is dropped",
         ),
         pytest.param(HEAD + "seeds = [0, 0]" + OWN, "seeds", id="a seed twice: trained twice"),
         pytest.param('backbones = ["tiny", "tiny"]' + OWN, "backbones", id="a backbone twice: everything twice"),
         pytest.param(HEAD + 'folder = "/"' + OWN, "folder", id="an inner field is accepted and ignored"),
         pytest.param(
-            HEAD + 'tasks = ["bbc_news"]\n' + OWN.replace("reviews]", "bbc_news]"), "bbc_news", id="own task hides a named"
+            HEAD + 'tasks = ["bbc_news"]\n' + OWN.replace("reviews]", "bbc_news]"),
+            "bbc_news",
+            id="own task hides a named",
         ),
     ],
 )

@@ -5,35 +5,21 @@ built anew from the State at every entry, so a longer sequence after an insertio
 """
 
 import dataclasses
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForMaskedLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
-from transformers.utils import logging
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from transferkit import sources
 from transferkit.backbones.families import family_of
 from transferkit.backbones.family import Stock, Surroundings
+from transferkit.backbones.loading import Device, Pooling, load_files, pooling_of
 from transferkit.backbones.state import State, join, take_rows
 from transferkit.errors import InputError
 from transferkit.specs import BackboneSpec, Placement
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-Device = Literal["auto", "cpu", "cuda"]
 
 
 class TokenRows(Protocol):
@@ -61,7 +47,7 @@ class TokenRows(Protocol):
 
 
 class Backbone:
-    """A frozen language model. Make one with `Backbone.load` or, from a model at hand, `Backbone.of`.
+    """A frozen language model. Make one with `Backbone.load`, or directly from a model at hand.
 
     Attributes:
         spec: identity that enters keys.
@@ -78,13 +64,13 @@ class Backbone:
         *,
         spec: BackboneSpec,
         upstream: str,
-        pooling: Literal["mean", "first"] = "mean",
+        pooling: Pooling = "mean",
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.spec = spec
         self.upstream = upstream
-        self.pooling: Literal["mean", "first"] = pooling
+        self.pooling: Pooling = pooling
         self.config = model.config
         self.family = family_of(self.config.model_type)
         self.base: Stock = model.base_model
@@ -118,16 +104,9 @@ class Backbone:
         """
         known = sources.describe(name, dtype)
         folder = sources.folder(name, known.spec, cache)
-        config = AutoConfig.from_pretrained(folder)
-        family_of(config.model_type)
         kind = known.readout if readout == "auto" else readout
-        with _hushed():
-            model = _load_model(folder, kind, DTYPES[dtype], name)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-        # Texts are cut to our own limit, which counts the prompt; the tokenizer's warning about its own would mislead.
-        tokenizer.model_max_length = sys.maxsize
-        where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(_on(model, where), tokenizer, spec=known.spec, upstream=known.upstream, pooling=_pooling(folder))
+        model, tokenizer = load_files(folder, name=name, readout=kind, dtype=dtype, device=device)
+        return cls(model, tokenizer, spec=known.spec, upstream=known.upstream, pooling=pooling_of(folder))
 
     @property
     def n_blocks(self) -> int:
@@ -262,44 +241,3 @@ class Backbone:
     def _surroundings(self, state: State) -> Surroundings:
         mask = state.mask[:, None, None, :] if state.is_padded else None
         return self.family.surroundings(self.base, state.hidden, mask)
-
-
-def _on(model: Stock, device: str) -> PreTrainedModel:
-    return model.to(device)
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep a loader from reporting weights nobody asked for: missing ones are checked here, unused ones are meant."""
-    level = logging.get_verbosity()
-    shows_bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shows_bars:
-            logging.enable_progress_bar()
-
-
-def _load_model(folder: Path, readout: str, dtype: torch.dtype, name: str) -> PreTrainedModel:
-    if readout == "embedding":
-        # A pooler that is not in the file would be newly initialised; nobody reads it.
-        options = {"add_pooling_layer": False} if AutoConfig.from_pretrained(folder).model_type != "distilbert" else {}
-        return AutoModel.from_pretrained(folder, dtype=dtype, **options)
-    model, report = AutoModelForMaskedLM.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    if lacking := sorted(report["missing_keys"]):
-        raise InputError(
-            f"backbone {name!r} has no masked-language-model head in its files ({lacking[0]} is missing)",
-            fix='use readout = "embedding"',
-        )
-    return model
-
-
-def _pooling(folder: Path) -> Literal["mean", "first"]:
-    path = folder / "1_Pooling" / "config.json"
-    if not path.is_file():
-        return "mean"
-    said = json.loads(path.read_text())
-    return "first" if said.get("pooling_mode_cls_token") or said.get("pooling_mode") == "cls" else "mean"

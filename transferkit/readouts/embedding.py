@@ -5,7 +5,6 @@ padding never enter the sentence vector.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,11 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from transferkit.backbones import Backbone, State
+from transferkit.backbones.loading import Pooling
 from transferkit.batches import Batch, Encoded, special_id
 from transferkit.specs import EmbeddingReadout
 from transferkit.tasks.base import Task
-
-Pooling = Literal["mean", "first"]
 
 
 @dataclass(frozen=True)

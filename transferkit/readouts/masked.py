@@ -52,7 +52,8 @@ def label_word_id(word: str, task: Task, tokenizer: PreTrainedTokenizerBase) -> 
         if len(ids) == 1 and ids[0] != tokenizer.unk_token_id:
             return ids[0]
     pieces = tokenizer.convert_ids_to_tokens(tokenizer(f" {word}", add_special_tokens=False)["input_ids"])
+    what = f"{len(pieces)} tokens ({' '.join(pieces)})" if len(pieces) > 1 else "not in the vocabulary"
     raise InputError(
-        f"task {task.name!r}: label word {word!r} is {len(pieces)} tokens here ({' '.join(pieces)})",
+        f"task {task.name!r}: label word {word!r} is {what} of this backbone",
         fix="choose a word that is one token: labels = { value = { word = …, description = … } }",
     )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from transferkit import figures
+from transferkit.places import source_label
 from transferkit.report.page import Drawing, Part, Section, Table, Text
 from transferkit.report.words import listed, slug, snippet
 from transferkit.results import Results
 from transferkit.specs import ExamplesSpec, PromptSpec, Spec, key
-from transferkit.store import source_label
 
 if TYPE_CHECKING:
     import pandas as pd

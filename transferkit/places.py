@@ -1,0 +1,51 @@
+"""Shelf. Where each artifact lies in a store: readable names, derived from its spec and never parsed."""
+
+import re
+from pathlib import PurePosixPath
+
+from transferkit.specs import (
+    BackboneSpec,
+    Majority,
+    NeuronsSpec,
+    NoPrompt,
+    PromptSource,
+    PromptSpec,
+    RandomPrompt,
+    ScoreSpec,
+    Spec,
+    key,
+)
+
+FOLDERS = {"prompt": "prompts", "score": "scores", "neurons": "neurons", "examples": "data"}
+
+
+def place(spec: Spec) -> PurePosixPath:
+    """Return the folder of a spec's artifact, relative to the store."""
+    if isinstance(spec, PromptSpec):
+        parts = (slug(spec.backbone), spec.task.name, f"seed{spec.seed}-{key(spec)}")
+    elif isinstance(spec, ScoreSpec):
+        name = f"{source_label(spec.source, spec.backbone)}-{key(spec)}"
+        parts = (slug(spec.backbone), spec.task.name, name)
+    elif isinstance(spec, NeuronsSpec):
+        parts = (slug(spec.backbone), f"{source_label(spec.source, spec.backbone)}-{key(spec)}")
+    else:
+        parts = (f"{spec.task.name}-{spec.split}-{key(spec)}",)
+    return PurePosixPath(FOLDERS[spec.kind], *parts)
+
+
+def slug(backbone: BackboneSpec) -> str:
+    """Return a backbone's name as it stands in paths."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", backbone.name.rsplit("/", 1)[-1])
+    return name if backbone.dtype == "float32" else f"{name}-{backbone.dtype}"
+
+
+def source_label(source: PromptSource, backbone: BackboneSpec) -> str:
+    """Return a short readable name of what is put before the text."""
+    if isinstance(source, NoPrompt):
+        return "none"
+    if isinstance(source, Majority):
+        return "majority"
+    if isinstance(source, RandomPrompt):
+        return f"random{source.seed}"
+    origin = "" if source.backbone == backbone.name else re.sub(r"[^A-Za-z0-9._-]+", "-", source.backbone) + "-"
+    return f"{origin}{source.task}-seed{source.seed}"
