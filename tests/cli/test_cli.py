@@ -235,7 +235,9 @@ def test_quickstart_fetches_fills_and_reports(here: Path, tool: Tool, monkeypatc
     said = []
     monkeypatch.setattr(commands, "fetch", lambda names, _cache, *, yes: said.append((names, yes)))
     monkeypatch.setattr(commands, "fill", lambda wanted, stages: said.append((wanted.name, wanted.store, stages)))
-    monkeypatch.setattr(commands, "analyze", lambda asked, _store, out, *, partial: said.append((asked.seeds, out, partial)))
+    monkeypatch.setattr(
+        commands, "analyze", lambda asked, _store, out, *, partial: said.append((asked.seeds, out, partial))
+    )
     assert tool("quickstart", "--yes", "--seeds", 2).code == 0
     assert said == [
         (["quickstart"], True),

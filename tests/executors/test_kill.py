@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -66,7 +65,7 @@ class Command:
     def __init__(self, verb: str, study: Path, store: Path) -> None:
         arguments = command(verb, study, "--store", store, "--device", "cpu")
         self.process = subprocess.Popen(
-            arguments, cwd=study.parent, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            arguments, cwd=study.parent, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
     def wait(self, seconds: float | None) -> int | None:
@@ -77,7 +76,7 @@ class Command:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
+        self.process.wait()
 
 
 Start = type[Child] | type[Command]
@@ -123,20 +122,24 @@ def same(one: Path, other: Path) -> None:
     assert not list((one / "failures").glob("*"))
 
 
-def check(start: Start, study: Path, folder: Path, kills: int, enough: Callable[[int], bool]) -> None:
-    longest = undisturbed(start, study, folder / "whole")
-    n_killed = disturbed(start, study, folder / "killed", kills=kills, longest=longest, rng=random.Random(0))
-    assert enough(n_killed), n_killed
-    same(folder / "killed", folder / "whole")
-
-
-def test_two_kills_each_leave_no_trace(study: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(study: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, float]]:
+    """An undisturbed run by a warm server, and how long it took."""
     Child.context.set_forkserver_preload(["transferkit.run", "transferkit.study"])
-    assert Child("train", study, tmp_path / "warm").wait(120) == 0  # the first one waits for the imports
-    check(Child, study, tmp_path, 2, lambda n: n >= 2)
+    folder = tmp_path_factory.mktemp("whole")
+    assert Child("train", study, folder / "warm").wait(120) == 0  # the first one waits for the imports
+    return folder / "runs", undisturbed(Child, study, folder / "runs")
 
 
-def test_a_kill_in_the_middle_of_training_loses_little(study: Path, tmp_path: Path) -> None:
+def test_two_kills_each_leave_no_trace(study: Path, whole: tuple[Path, dict[str, float]], tmp_path: Path) -> None:
+    n_killed = disturbed(Child, study, tmp_path / "runs", kills=2, longest=whole[1], rng=random.Random(0))
+    assert n_killed >= 2
+    same(tmp_path / "runs", whole[0])
+
+
+def test_a_kill_in_the_middle_of_training_loses_little(
+    study: Path, whole: tuple[Path, dict[str, float]], tmp_path: Path
+) -> None:
     """Killed as soon as a state is on disk; the next run goes on from it."""
     store = tmp_path / "runs"
     run = Child("train", study, store)
@@ -146,11 +149,14 @@ def test_a_kill_in_the_middle_of_training_loses_little(study: Path, tmp_path: Pa
     run.kill()
     assert len(list(store.glob("prompts/*/*/*/manifest.json"))) < 4
     assert list(store.glob("scratch/*/training.safetensors"))
-    assert Child("train", study, store).wait(120) == 0
-    assert Child("train", study, tmp_path / "whole").wait(120) == 0
-    same(store, tmp_path / "whole")
+    for verb in VERBS:
+        assert Child(verb, study, store).wait(120) == 0
+    same(store, whole[0])
 
 
 @pytest.mark.slow
 def test_ten_kills_each_of_the_real_command_leave_no_trace(study: Path, tmp_path: Path) -> None:
-    check(Command, study, tmp_path, 10, lambda n: n >= 10)
+    longest = undisturbed(Command, study, tmp_path / "whole")
+    n_killed = disturbed(Command, study, tmp_path / "killed", kills=10, longest=longest, rng=random.Random(0))
+    assert n_killed >= 10
+    same(tmp_path / "killed", tmp_path / "whole")

@@ -20,7 +20,7 @@ from transferkit.readouts import make_readout
 from transferkit.specs import EmbeddingReadout, MaskedReadout, NeuronSite, Placement
 from transferkit.tasks.base import Label
 
-EXAMPLES = toy_examples(("the", "! it was", "very film food", ""))
+EXAMPLES = toy_examples(("the", "very film food !"))
 LATE = Placement(entry="block", insert_after=2)
 END = Placement(where="end")
 KINDS = pytest.mark.parametrize("kind", [MaskedReadout(), EmbeddingReadout()], ids=lambda kind: kind.kind)
@@ -84,7 +84,7 @@ def test_many_prompts_in_one_pass_equal_one_by_one_to_the_bit(
 
 
 @KINDS
-@pytest.mark.parametrize("cuda_rows", [1, 16, 1024])
+@pytest.mark.parametrize("cuda_rows", [1, 8, 1024])
 def test_tiling_prompts_along_the_batch_changes_nothing(
     tiny: Backbone, kind: MaskedReadout | EmbeddingReadout, cuda_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +108,7 @@ def test_tiling_prompts_along_the_batch_changes_nothing(
     tiled = class_scores(tiny, readout, found, ENTRANTS, batch_size=8)
     for one, other in zip(plain, tiled, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
-    assert max(map(len, seen)) == {1: 1, 16: 2, 1024: 3}[cuda_rows]
+    assert max(map(len, seen)) == {1: 1, 8: 2, 1024: 3}[cuda_rows]
 
 
 def test_groups_hold_prompts_of_one_shape_and_place() -> None:

@@ -146,7 +146,9 @@ def worded(*words: str) -> Task:
 
 
 def test_a_label_word_of_several_tokens_is_refused(tiny_bert: Backbone) -> None:
-    with pytest.raises(InputError, match=r"label word 'good film' is 2 tokens .good film. of this backbone\n.*one token"):
+    with pytest.raises(
+        InputError, match=r"label word 'good film' is 2 tokens .good film. of this backbone\n.*one token"
+    ):
         Masked.of(tiny_bert, worded("good film", "bad"))
 
 

@@ -35,7 +35,6 @@ from transferkit.specs import (
     TrainedPrompt,
     key,
 )
-from transferkit.places import slug, source_label
 from transferkit.store import Store
 from transferkit.tasks.base import Label, LocalData, Task
 
