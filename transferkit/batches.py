@@ -5,6 +5,7 @@ template or the mask. Every per-token tensor of a batch is made here and extende
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -183,9 +184,10 @@ def _render(
     """Return the one or two segments of an example."""
     shown = template.replace("{mask}", str(tokenizer.mask_token or ""))
     segments = [segment.strip() for segment in shown.split("{sep}")]
-    for column, text in zip(columns, texts, strict=True):
-        segments = [segment.replace(f"{{{column}}}", text) for segment in segments]
-    return tuple(segments)
+    # One pass: a text that itself holds "{column}" is left as it is.
+    fields = {f"{{{column}}}": text for column, text in zip(columns, texts, strict=True)}
+    places = re.compile("|".join(map(re.escape, fields)))
+    return tuple(places.sub(lambda found: fields[found[0]], segment) for segment in segments)
 
 
 def _tokenize(

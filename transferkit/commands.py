@@ -46,7 +46,8 @@ def asked_for(name: str, seeds: int | None, limit: int | None) -> "Study":
         asked = dataclasses.replace(asked, seeds=tuple(range(seeds)))
     if limit is not None:
         say(f"TRIAL: at most {limit} examples per task are scored. These numbers are not for a paper.")
-        asked = dataclasses.replace(asked, sizes=dataclasses.replace(asked.sizes, report=limit))
+        most = min(limit, asked.sizes.report or limit)
+        asked = dataclasses.replace(asked, sizes=dataclasses.replace(asked.sizes, report=most))
     return asked
 
 
@@ -96,9 +97,9 @@ def fill(wanted: Filling, stages: "tuple[Stage, ...]") -> None:
     say(f"{outcome.n_made} made, {outcome.n_present} were there, {len(outcome.failed)} failed ({wanted.store})")
     say(f'In Python: study = tk.find_study("{wanted.name}"); tk.fill(study, tk.Store("{wanted.store}"))')
     if outcome.failed:
-        for path in sorted((wanted.store / "failures").glob("*.json")):
-            record = json.loads(path.read_text())
-            say(f"failed: {record['kind']} {record['path']}: {record['problem']}")
+        store = Store(wanted.store)
+        for spec in outcome.failed:
+            say(f"failed: {spec.kind} {store.path(spec).name}: {store.failure(spec) or 'not made'}")
         raise typer.Exit(1)
 
 

@@ -4,7 +4,9 @@ The report split is never cut from what prompts are trained or chosen on: a trai
 split is dropped and counted.
 """
 
+import dataclasses
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -44,7 +46,7 @@ class Examples:
 
 def text_hash(texts: Sequence[str]) -> str:
     """Return 16 hex digits, equal for texts of equal letters and digits."""
-    letters = "|".join(re.sub(r"\W+", "", text.lower()) for text in texts)
+    letters = "|".join(re.sub(r"\W+", "", text.lower()) or text.strip() for text in texts)
     return hashlib.sha256(letters.encode()).hexdigest()[:16]
 
 
@@ -66,12 +68,18 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
 
     reported = {text_hash(text) for text in report.texts}
     own = [i for i, text in enumerate(train.texts) if text_hash(text) not in reported]
-    notes = {"dropped_from_training": len(train.texts) - len(own), **report.notes}
     order = rng.permutation(np.array(own, dtype=np.int64))
     n_selection = min(round(len(own) * HELD_OUT), task.sizes.selection or len(own))
+    selection = _take(train, order[:n_selection], {})
+    chosen_on = {text_hash(text) for text in selection.texts}
+    rest = np.array([i for i in order[n_selection:] if text_hash(train.texts[i]) not in chosen_on], dtype=np.int64)
+    notes = {
+        "dropped_from_training": len(train.texts) - n_selection - len(rest),
+        "unlabelled": train.notes["unlabelled"] + report.notes["unlabelled"],
+    }
     splits: dict[Split, Examples] = {
-        "train": _take(train, order[n_selection:][: task.sizes.train], notes),
-        "selection": _take(train, order[:n_selection], notes),
+        "train": _take(train, rest[: task.sizes.train], notes),
+        "selection": dataclasses.replace(selection, notes=notes),
         "report": _take(report, rng.permutation(len(report.texts))[: task.sizes.report], notes),
     }
     for name, split in splits.items():
@@ -144,9 +152,15 @@ def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
                 f"task {task.name!r}: {split} row {number} has the label {value!r}, which the task does not name",
                 fix=f"add it to labels (there are {', '.join(index)}) or drop the row",
             )
-        texts.append(tuple(str(row[column]) for column in task.inputs))
+        texts.append(tuple(_text(row[column], task, f"{split} row {number}", column) for column in task.inputs))
         gold.append(index[value])
-    return Examples(texts, np.asarray(gold, dtype=np.int64), {"unlabelled": n_unlabelled} if n_unlabelled else {})
+    return Examples(texts, np.asarray(gold, dtype=np.int64), {"unlabelled": n_unlabelled})
+
+
+def _text(value: object, task: Task, where: str, column: str) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        raise InputError(f"task {task.name!r}: {where} has no text in {column!r}", fix="fill it in or drop the row")
+    return str(value)
 
 
 def _take(examples: Examples, order: IntArray, notes: Mapping[str, int]) -> Examples:

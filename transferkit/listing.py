@@ -3,6 +3,7 @@
 import json
 
 from transferkit.artifacts import Score
+from transferkit.errors import StoreError
 from transferkit.places import slug, source_label
 from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, TrainedPrompt, key, to_json
 from transferkit.store import Store
@@ -32,6 +33,15 @@ def describe(store: Store, prefix: str) -> str:
     return "\n".join([*parts, "", json.dumps(store.meta(spec), indent=1)])
 
 
+def _score(store: Store, spec: ScoreSpec) -> float | str:
+    try:
+        artifact = store.get(spec)
+    except StoreError:
+        return "altered"
+    assert isinstance(artifact, Score)
+    return round(artifact.metrics[spec.task.metric], 4)
+
+
 def _row(store: Store, spec: Spec) -> Row:
     row: Row = {"key": key(spec), "kind": spec.kind, "backbone": "", "task": "", "what": "", "score": ""}
     if isinstance(spec, ExamplesSpec):
@@ -41,7 +51,5 @@ def _row(store: Store, spec: Spec) -> Row:
         return {**row, "task": spec.task.name, "what": f"seed {spec.seed}"}
     row["what"] = source_label(spec.source, spec.backbone)
     if isinstance(spec, ScoreSpec):
-        artifact = store.get(spec)
-        assert isinstance(artifact, Score)
-        return {**row, "task": spec.task.name, "score": round(artifact.metrics[spec.task.metric], 4)}
+        return {**row, "task": spec.task.name, "score": _score(store, spec)}
     return row

@@ -1,24 +1,33 @@
 """Shelf. A user's own task as a study file writes it: a file, its columns and its labels, in five lines."""
 
 import hashlib
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import ConfigDict, Field, Strict, ValidationError
 from pydantic.dataclasses import dataclass
 
+from transferkit.complaints import refuse
 from transferkit.errors import InputError
 from transferkit.tasks.base import Label, LocalData, Metric, Task
 
-
-def as_tuple(value: object) -> object:
-    """Let Python callers pass any sequence where a file would hold an array."""
-    return tuple(value) if isinstance(value, (list, range)) else value
+STRICT = ConfigDict(extra="forbid", strict=True)
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class OwnLabel:
+    """What stands for a class: a word for masked readouts, a sentence for sentence encoders.
+
+    Attributes:
+        word: label word; the label's value by default.
+        description: sentence; the word by default.
+    """
+
+    word: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class OwnTask:
     """A user's own task as a study file writes it: a file, its columns and its labels.
 
@@ -33,9 +42,9 @@ class OwnTask:
 
     data: str
     report: str | None = None
-    text: str | Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = "text"
+    text: str | Annotated[tuple[str, ...], Strict(False), Field(min_length=1, max_length=2)] = "text"
     label: str = "label"
-    labels: dict[str, str | dict[str, str]]
+    labels: dict[str, str | OwnLabel] = Field(min_length=2)
     template: str | None = None
     metric: Metric = "accuracy"
     group: str = "own"
@@ -44,34 +53,36 @@ class OwnTask:
         """Return the task as a value, its files hashed.
 
         Raises:
-            InputError: a file is not there.
+            InputError: a file is not there, or name, template or labels do not make a task.
         """
         inputs = (self.text,) if isinstance(self.text, str) else self.text
+        shown = " {sep} ".join(f"{{{column}}}" for column in inputs)
         source = LocalData(
-            train=os.path.relpath(folder / self.data),
-            report=None if self.report is None else os.path.relpath(folder / self.report),
+            train=str(folder / self.data),
+            report=None if self.report is None else str(folder / self.report),
             sha256=_digest(folder / self.data, name),
             report_sha256=None if self.report is None else _digest(folder / self.report, name),
         )
-        shown = " {sep} ".join(f"{{{column}}}" for column in inputs)
-        return Task(
-            name=name,
-            source=source,
-            inputs=inputs,
-            label=self.label,
-            labels=tuple(_own_label(value, said) for value, said in self.labels.items()),
-            template=self.template or f"{shown} It was {{mask}}.",
-            metric=self.metric,
-            group=self.group,
-        )
+        try:
+            return Task(
+                name=name,
+                source=source,
+                inputs=inputs,
+                label=self.label,
+                labels=tuple(_label(value, said) for value, said in self.labels.items()),
+                template=self.template or f"{shown} It was {{mask}}.",
+                metric=self.metric,
+                group=self.group,
+            )
+        except ValidationError as error:
+            raise refuse(error, Task, at=("task", name)) from error
 
 
-def _own_label(value: str, said: str | Mapping[str, str]) -> Label:
+def _label(value: str, said: str | OwnLabel) -> Label:
     if isinstance(said, str):
         return Label(value=value, word=value, description=said)
-    return Label(
-        value=value, word=said.get("word", value), description=said.get("description", said.get("word", value))
-    )
+    word = said.word or value
+    return Label(value=value, word=word, description=said.description or word)
 
 
 def _digest(path: Path, task: str) -> str:

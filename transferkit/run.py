@@ -9,7 +9,7 @@ from typing import Literal
 
 from transferkit import sources, study
 from transferkit.backbones.loading import Device
-from transferkit.errors import StoreError
+from transferkit.errors import InputError, StoreError
 from transferkit.examples import load
 from transferkit.executors import Executor, Inline
 from transferkit.progress import Quiet, Reporter
@@ -64,7 +64,7 @@ def plan(
     """
     specs = [s for s in asked.specs() if _stage(s) in stages]
     missing = [s for s in specs if overwrite == "always" or not store.has(s)]
-    names = {model.spec: name for model, name in zip(asked.models, asked.backbones, strict=True)}
+    names = {model.spec: name for model, name in zip(asked.models, asked.backbone_names, strict=True)}
     sizes = {key(spec): spec for spec in asked.examples()}
 
     def n_examples(task: Task) -> int:
@@ -133,7 +133,8 @@ def fill(
     executor.run("neurons", todo.neurons, store, reporter)
     store.write_file(store.root / "studies" / f"{asked.name}.json", study.to_json(asked))
     store.write_index()
-    failed = tuple(s for s in asked.specs() if _stage(s) in stages and not store.has(s))
+    asked_now = [s for s in asked.specs() if _stage(s) in stages]
+    failed = tuple(s for s in asked_now if not store.has(s) or store.failure(s))
     return Outcome(first.n_missing - len(failed), first.n_present, failed)
 
 
@@ -143,8 +144,16 @@ def check(asked: Study, *, cache: Path | None = None) -> None:
     Raises:
         InputError: an unknown name, a missing asset, data that do not fit; the message names the fix.
     """
-    for model, name in zip(asked.models, asked.backbones, strict=True):
-        sources.folder(name, model.spec, cache)
+    widths = {
+        model.spec.name: sources.width(sources.folder(name, model.spec, cache))
+        for model, name in zip(asked.models, asked.backbone_names, strict=True)
+    }
+    if asked.across_backbones and len(set(widths.values())) > 1:
+        said = ", ".join(f"{name} {width}" for name, width in widths.items())
+        raise InputError(
+            f"across_backbones = true, but the backbones differ in width ({said})",
+            fix="set across_backbones = false, or use backbones that share vocabulary and width",
+        )
     for task in asked.resolved_tasks:
         load(task, cache=cache)
 

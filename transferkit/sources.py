@@ -15,6 +15,16 @@ from transferkit.specs import BackboneSpec
 
 ReadoutKind = Literal["masked", "embedding"]
 Dtype = Literal["float32", "bfloat16"]
+# A local model is its weights, its config and its tokenizer: each of them may change a number.
+IDENTITY = (
+    "*.safetensors",
+    "config.json",
+    "1_Pooling/config.json",
+    "tokenizer*.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+)
 CONFIG_FILES = ("config.json", "modules.json")
 
 
@@ -50,14 +60,14 @@ def describe(name: str, dtype: Dtype = "float32") -> Model:
     if (Path(name) / "config.json").is_file():
         folder = Path(name).resolve()
         spec = BackboneSpec(name=folder.name, revision=_weights_digest(folder), dtype=dtype)
-        return Model(spec, _readout(folder), str(name))
+        return Model(spec, _readout(folder), folder.name)
     if name.count("/") == 1 and not name.startswith((".", "/")):
         hub_id, _, revision = name.partition("@")
         spec = BackboneSpec(name=hub_id, revision=revision or "main", dtype=dtype)
         return Model(spec, _readout(_hub_folder(spec, CONFIG_FILES)), hub_id)
     known = [entry.name for entry in catalogue.ENTRIES.values() if entry.kind == "backbone"]
     raise InputError(
-        f"unknown backbone {name!r}", fix=nearest(name, known) + ", a folder with config.json, or a hub id"
+        f"unknown backbone {name!r}", fix=f"{nearest(name, known)} A folder with config.json or a hub id will do too."
     )
 
 
@@ -75,6 +85,19 @@ def folder(name: str, spec: BackboneSpec, cache: Path | None = None) -> Path:
     return _hub_folder(spec, None)
 
 
+def width(place: Path) -> int:
+    """Return the width of a backbone's rows, as its config says.
+
+    Raises:
+        InputError: the config does not say.
+    """
+    config = json.loads((place / "config.json").read_text())
+    for name in ("hidden_size", "dim", "d_model"):
+        if isinstance(config.get(name), int):
+            return config[name]
+    raise InputError(f"{place / 'config.json'} gives no width", fix="use a BERT, RoBERTa, DistilBERT or MPNet model")
+
+
 def _readout(place: Path) -> ReadoutKind:
     """Sentence encoders bring `modules.json`; a masked language model says so in its config."""
     if (place / "modules.json").is_file():
@@ -85,13 +108,13 @@ def _readout(place: Path) -> ReadoutKind:
 
 
 def _weights_digest(place: Path) -> str:
-    files = sorted(place.glob("*.safetensors"))
-    if not files:
+    if not list(place.glob("*.safetensors")):
         raise InputError(
             f"{place}: no .safetensors weights", fix="save the model with save_pretrained, which writes them"
         )
     digest = hashlib.sha256()
-    for path in files:
+    for path in sorted(path for pattern in IDENTITY for path in place.glob(pattern)):
+        digest.update(path.relative_to(place).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -10,15 +10,14 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from transferkit.tasks.base import Split, Task
+from transferkit.tasks.base import VALUE, Split, Task
 
 RECIPE_VERSION = 1  # bumped when our arithmetic changes, so that old artifacts keep their meaning
 KEY_DIGITS = 12
 ALWAYS_IN_KEY = ("kind", "recipe_version")
-VALUE = ConfigDict(extra="forbid", strict=True)
 
 
 # --- backbones and readouts ------------------------------------------------------------------------------------------
@@ -54,7 +53,7 @@ class EmbeddingReadout:
     """
 
     kind: Literal["embedding"] = "embedding"
-    scale: float = 20.0
+    scale: float = Field(default=20.0, gt=0, allow_inf_nan=False)
     pooling: Literal["auto", "mean", "first"] = "auto"
 
 
@@ -67,8 +66,8 @@ class UniformInitial:
     """Rows drawn from U[low, high] (Lester et al. 2021, section 3.2, uses ± 0.5)."""
 
     kind: Literal["uniform"] = "uniform"
-    low: float = -0.5
-    high: float = 0.5
+    low: float = Field(default=-0.5, allow_inf_nan=False)
+    high: float = Field(default=0.5, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
@@ -76,7 +75,7 @@ class NormalInitial:
     """Rows drawn from N(0, std²) (Su et al. 2022 use the backbone's initializer range, 0.02)."""
 
     kind: Literal["normal"] = "normal"
-    std: float = 0.02
+    std: float = Field(default=0.02, ge=0, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
@@ -148,11 +147,11 @@ class Recipe:
     initial: Initial = VocabularyInitial()
     placement: Placement = Placement()
     optimizer: Literal["adamw", "adafactor"] = "adamw"
-    learning_rate: float = Field(default=0.005, gt=0)
+    learning_rate: float = Field(default=0.005, gt=0, allow_inf_nan=False)
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: int = Field(default=0, ge=0)
-    weight_decay: float = Field(default=0.0, ge=0)
-    clip_norm: float | None = Field(default=1.0, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    clip_norm: float | None = Field(default=1.0, gt=0, allow_inf_nan=False)
     batch_size: int = Field(default=16, ge=1)
     steps: int = Field(default=1000, ge=1)
     evaluate_every: int = Field(default=50, ge=1)

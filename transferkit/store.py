@@ -89,9 +89,7 @@ class Store:
                 (folder / "manifest.json").write_text(json.dumps(_manifest(folder), indent=1, sort_keys=True) + "\n")
                 _flush(folder)
                 final.parent.mkdir(parents=True, exist_ok=True)
-                if overwrite == "always" and final.exists():
-                    final.rename(folder.with_name(folder.name + "-old"))
-                _rename(folder, final)
+                _rename(folder, final, replace=overwrite == "always")
         except OSError as error:
             raise StoreError(
                 f"{final}: cannot be written ({error})", fix="free disk space or choose another --store"
@@ -114,9 +112,12 @@ class Store:
         return artifacts.read(spec, folder)
 
     def meta(self, spec: Spec) -> dict[str, object]:
-        """Return what is known of when, where and by which versions an artifact was made."""
-        path = self.path(spec) / "meta.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        """Return what is known of when, where and by which versions an artifact was made; nothing if it is lost."""
+        try:
+            found = json.loads((self.path(spec) / "meta.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     # --- the whole directory -------------------------------------------------------------------------------------
     def specs(self, kind: str | None = None) -> Iterator[Spec]:
@@ -168,19 +169,35 @@ class Store:
         return path
 
     def write_file(self, path: Path, text: str) -> None:
-        """Replace one text file at once."""
-        self._mark()
-        with self._temporary() as folder:
-            new = folder / path.name
-            new.write_text(text, encoding="utf-8")
-            _flush(folder)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            new.replace(path)
+        """Replace one text file at once.
+
+        Raises:
+            StoreError: the disk is full or the directory cannot be written.
+        """
+        try:
+            self._mark()
+            with self._temporary() as folder:
+                new = folder / path.name
+                new.write_text(text, encoding="utf-8")
+                _flush(folder)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                new.replace(path)
+        except OSError as error:
+            raise StoreError(
+                f"{path}: cannot be written ({error})", fix="free disk space or choose another --store"
+            ) from error
 
     def fail(self, spec: Spec, problem: str) -> None:
         """Leave a note of why an artifact could not be made."""
         record = {"key": key(spec), "kind": spec.kind, "path": self.path(spec).name, "problem": problem}
         self.write_file(self.root / "failures" / f"{key(spec)}.json", json.dumps(record, indent=1) + "\n")
+
+    def failure(self, spec: Spec) -> str | None:
+        """Return why an artifact could not be made the last time; None when it was not tried or is there."""
+        try:
+            return str(json.loads((self.root / "failures" / f"{key(spec)}.json").read_text())["problem"])
+        except (OSError, ValueError, KeyError):
+            return None
 
     def forgive(self, spec: Spec) -> None:
         """Remove the note of a failure, after a success."""
@@ -188,9 +205,10 @@ class Store:
 
     def sweep(self) -> None:
         """Remove temporary folders of processes of this host that are gone."""
-        for folder in (self.root / "scratch").glob(f"put-{_host()}-*"):
-            owner = int(folder.name.split("-")[-2])
-            if owner != os.getpid() and not Path(f"/proc/{owner}").exists():
+        ours = re.compile(rf"put-{re.escape(_host())}-(\d+)-.*")
+        for folder in (self.root / "scratch").glob("put-*"):
+            owner = ours.fullmatch(folder.name)
+            if owner is not None and not _is_alive(int(owner[1])):
                 shutil.rmtree(folder, ignore_errors=True)
 
     # --- helpers -------------------------------------------------------------------------------------------------
@@ -198,8 +216,9 @@ class Store:
         """Say once what this directory is; refuse one of another format."""
         path = self.root / "store.toml"
         if not path.is_file():
-            self.root.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"format = {FORMAT}\n")
+            with self._temporary() as folder:
+                (folder / path.name).write_text(f"format = {FORMAT}\n")
+                (folder / path.name).replace(path)
         elif path.read_text().strip() != f"format = {FORMAT}":
             raise StoreError(f"{path}: another format than {FORMAT}", fix="choose another --store")
 
@@ -219,6 +238,8 @@ def check(folder: Path) -> list[str]:
         recorded = json.loads((folder / "manifest.json").read_text())
     except (OSError, ValueError) as error:
         return [f"manifest.json cannot be read ({error})"]
+    if not isinstance(recorded, dict):
+        return ["manifest.json holds no list of files"]
     present = _manifest(folder)
     return [f"{name} is missing" for name in sorted(recorded.keys() - present.keys())] + [
         f"{name} was altered" for name in sorted(recorded.keys() & present.keys()) if recorded[name] != present[name]
@@ -234,12 +255,19 @@ def _manifest(folder: Path) -> dict[str, dict[str, object]]:
     }
 
 
-def _rename(folder: Path, final: Path) -> None:
-    """Give a finished folder its final name; an equal one already there wins."""
+def _rename(folder: Path, final: Path, *, replace: bool) -> None:
+    """Give a finished folder its final name; one already there wins, or goes aside until the new one stands."""
+    aside = folder.with_name(folder.name + "-old")
+    if replace and final.exists():
+        final.rename(aside)
     try:
         folder.rename(final)
     except OSError:
+        if aside.exists():
+            aside.rename(final)
         if not (final / "manifest.json").is_file():  # not another writer, then: a real failure
+            raise
+        if replace:
             raise
     _flush_directory(final.parent)
 
@@ -257,6 +285,16 @@ def _flush_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _host() -> str:

@@ -4,7 +4,6 @@ One strict dataclass serves Python, the TOML file and the keys. An unknown field
 """
 
 import dataclasses
-import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -12,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from transferkit import presets, tasks
+from transferkit.complaints import refuse
 from transferkit.errors import InputError
-from transferkit.own_task import OwnTask, as_tuple
+from transferkit.own_task import OwnTask
 from transferkit.sources import Dtype, Model, describe
 from transferkit.specs import (
     EmbeddingReadout,
@@ -27,6 +27,7 @@ from transferkit.specs import (
     NeuronSite,
     NeuronsSpec,
     NoPrompt,
+    NormalInitial,
     PromptSource,
     PromptSpec,
     RandomPrompt,
@@ -35,6 +36,8 @@ from transferkit.specs import (
     ScoreSpec,
     Spec,
     TrainedPrompt,
+    UniformInitial,
+    VocabularyInitial,
     key,
 )
 from transferkit.tasks.base import Sizes, Task
@@ -42,28 +45,21 @@ from transferkit.tasks.base import Sizes, Task
 RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
 
 STRICT = ConfigDict(extra="forbid", strict=True)
+ANY_SEQUENCE = Strict(False)  # Python callers may pass a list or a range where a file holds an array
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
 def _as_recipe(value: object) -> object:
     """Read `{preset = "su2022", steps = 3000}`: a named recipe with some fields changed."""
-    if isinstance(value, Mapping):
-        changes = dict(value)
-        base = presets.find(str(changes.pop("preset", "default")))
-        known = [field.name for field in dataclasses.fields(Recipe)]
-        for name in changes:
-            if name not in known:
-                raise InputError(f"recipe: unknown field {name!r}", fix=_suggest(name, known))
-        return TypeAdapter(Recipe).validate_json(json.dumps({**_dump(base), **changes}))
-    return value
-
-
-def _dump(value: Recipe) -> dict[str, Any]:
-    return TypeAdapter(Recipe).dump_python(value, mode="json")
-
-
-def _suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(sorted(known))
+    if not isinstance(value, Mapping):
+        return value
+    changes = dict(value)
+    base = presets.find(str(changes.pop("preset", "default")))
+    whole = {**_RECIPE.dump_python(base, mode="json"), **changes}
+    try:
+        return _RECIPE.validate_json(json.dumps(whole, default=str))
+    except ValidationError as error:
+        raise refuse(error, Recipe, at=("recipe",)) from error
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -85,29 +81,49 @@ class Study:
         random_prompts: untrained prompts per target, the yardstick.
         across_backbones: also score each prompt on every other backbone as it is, without a projector; sensible only
             where backbones share vocabulary and width.
-        neurons: which feed-forward neurons count as activated; None leaves them out.
+        neurons: which feed-forward neurons count as activated; false leaves them out.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
-    backbones: Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]
-    tasks: Annotated[tuple[str | Task, ...], BeforeValidator(as_tuple)] = ()
+    backbones: Annotated[tuple[str, ...], ANY_SEQUENCE, Field(min_length=1)]
+    tasks: Annotated[tuple[str | Task, ...], ANY_SEQUENCE] = ()
     task: dict[str, OwnTask] = Field(default_factory=dict)
-    seeds: Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], ANY_SEQUENCE, Field(min_length=1)] = (0,)
     recipe: Annotated[Recipe, BeforeValidator(_as_recipe)] = presets.default
     readout: Literal["auto", "masked", "embedding"] = "auto"
-    scale: float = 20.0
+    scale: float = Field(default=20.0, gt=0, allow_inf_nan=False)
     dtype: Dtype = "float32"
     sizes: Sizes = Sizes()
-    max_tokens: int = 128
+    max_tokens: int = Field(default=128, ge=8)
     random_prompts: int = Field(default=3, ge=1)
     across_backbones: bool = False
-    neurons: NeuronSite | None = NeuronSite()
+    neurons: NeuronSite | Literal[False] = NeuronSite()
     folder: str = "."
+
+    def __post_init__(self) -> None:
+        """Refuse what would be done twice, or would hide something.
+
+        Raises:
+            InputError: a seed, backbone or task name stands twice.
+        """
+        named = [item if isinstance(item, str) else item.name for item in self.tasks]
+        for field, values in (("seeds", self.seeds), ("backbones", self.backbones), ("tasks", [*named, *self.task])):
+            if twice := sorted({str(value) for value in values if list(values).count(value) > 1}):
+                raise InputError(f"{field}: {', '.join(twice)} stands twice", fix=f"name each of {field} once")
 
     @cached_property
     def models(self) -> tuple[Model, ...]:
         """What the backbones' names mean, in the study's order."""
-        return tuple(describe(name, self.dtype) for name in self.backbones)
+        return tuple(describe(name, self.dtype) for name in self.backbone_names)
+
+    @property
+    def backbone_names(self) -> tuple[str, ...]:
+        """Names to load the backbones by; a folder is looked for beside the study file first."""
+        beside = (Path(self.folder) / name for name in self.backbones)
+        return tuple(
+            str(path) if (path / "config.json").is_file() else name
+            for name, path in zip(self.backbones, beside, strict=True)
+        )
 
     @cached_property
     def resolved_tasks(self) -> tuple[Task, ...]:
@@ -116,10 +132,14 @@ class Study:
         Raises:
             InputError: an unknown task, or no task at all.
         """
-        named = [item for item in self.tasks if isinstance(item, str)]
-        found = {task.name: task for task in tasks.expand(named)} if named else {}
-        found |= {item.name: item for item in self.tasks if isinstance(item, Task)}
-        found |= {name: own.task(name, Path(self.folder)) for name, own in self.task.items()}
+        listed = [t for item in self.tasks for t in (tasks.expand([item]) if isinstance(item, str) else (item,))]
+        found = {task.name: task for task in listed}
+        for name, own in self.task.items():
+            if name in found:
+                raise InputError(
+                    f"[task.{name}] hides the task {name!r} of tasks = …", fix="give your own another name"
+                )
+            found[name] = own.task(name, Path(self.folder))
         if not found:
             raise InputError("the study names no task", fix='add tasks = ["rotten_tomatoes", …] or a [task.NAME] table')
         return tuple(dataclasses.replace(task, sizes=self.sizes, max_tokens=self.max_tokens) for task in found.values())
@@ -140,12 +160,17 @@ class Study:
         ]
 
     def sources(self, model: Model) -> list[PromptSource]:
-        """Return everything that is put before the text on a backbone: baselines, then trained prompts."""
+        """Return everything that is put before the text on a backbone: baselines, then trained prompts.
+
+        The random prompts are drawn as the trained ones' initial rows were, unless those say something (a text, the
+        label words, another prompt): then from the frequent vocabulary.
+        """
+        is_drawn = isinstance(self.recipe.initial, (UniformInitial, NormalInitial, VocabularyInitial))
         randoms = [
             RandomPrompt(
                 seed=RANDOM_SEED + i,
                 length=self.recipe.prompt_length,
-                initial=self.recipe.initial,
+                initial=self.recipe.initial if is_drawn else VocabularyInitial(),
                 placement=self.recipe.placement,
             )
             for i in range(self.random_prompts)
@@ -167,8 +192,11 @@ class Study:
         ]
 
     def neuron_sets(self) -> list[NeuronsSpec]:
-        """Return the neuron sets to read: of every prompt on its own backbone, and of the random ones."""
-        if self.neurons is None:
+        """Return the neuron sets to read: of every prompt on its own backbone, and of the random ones.
+
+        Prompts that enter above block 0 have none: the blocks below cannot see them, so sets would not compare.
+        """
+        if not self.neurons or self.recipe.placement.insert_after:
             return []
         return [
             NeuronsSpec(source=source, backbone=model.spec, readout=self.readout_of(model), site=self.neurons)
@@ -191,7 +219,6 @@ class Study:
 
 
 _STUDY: TypeAdapter[Study] = TypeAdapter(Study)
-_PARTS: dict[str, type] = {"sizes": Sizes, "neurons": NeuronSite, "recipe": Recipe, "task": OwnTask}
 
 
 def from_toml(path: str | Path) -> Study:
@@ -205,7 +232,7 @@ def from_toml(path: str | Path) -> Study:
         raise InputError(f"no study file {path}", fix="name a .toml file or one of the built-in analyses")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML ({error})", fix="correct the line it names") from error
     table.setdefault("name", path.stem)
     return from_table(table, folder=path.parent)
@@ -217,12 +244,15 @@ def from_table(table: Mapping[str, Any], *, folder: Path | None = None) -> Study
     Raises:
         InputError: a field is unknown or has a bad value; the message names it.
     """
+    if "folder" in table:
+        raise InputError("unknown field 'folder'", fix="paths are relative to the study file")
     table = {**table, "folder": str((folder or Path()).resolve())}
     try:
-        return _STUDY.validate_json(json.dumps(table))
+        asked = _STUDY.validate_json(json.dumps(table, default=str))
     except ValidationError as error:
-        problem, fix = _explain(error)
-        raise InputError(problem, fix=fix) from error
+        raise refuse(error, Study) from error
+    asked.resolved_tasks  # noqa: B018  (own tasks are checked now, with the file at hand)
+    return asked
 
 
 def to_json(study: Study) -> str:
@@ -234,16 +264,3 @@ def to_json(study: Study) -> str:
 def from_json(text: str) -> Study:
     """Read what `to_json` wrote."""
     return _STUDY.validate_json(text)
-
-
-def _explain(error: ValidationError) -> tuple[str, str]:
-    """Return the first complaint as a problem naming field and value, and its fix."""
-    first = error.errors(include_url=False)[0]
-    where = [str(part) for part in first["loc"]]
-    path = ".".join(where)
-    if first["type"] == "unexpected_keyword_argument":
-        owner = _PARTS.get(where[0], Study) if len(where) > 1 else Study
-        return f"unknown field {path!r}", _suggest(where[-1], [field.name for field in dataclasses.fields(owner)])
-    if first["type"] == "missing":
-        return f"field {path!r} is missing", f"add {where[-1]} = …"
-    return f"field {path!r}: {first['msg']}; got {first['input']!r}", f"correct {path!r} in the study"

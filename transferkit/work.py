@@ -3,10 +3,12 @@
 Nothing is returned; every result goes to the store.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -39,7 +41,9 @@ from transferkit.specs import (
 from transferkit.store import Overwrite, Store
 from transferkit.tasks.base import Split, Task
 
+LOG = logging.getLogger("transferkit")
 Advance = Callable[[int, str], None]
+S = TypeVar("S", ScoreSpec, NeuronsSpec)
 
 
 @dataclass(frozen=True)
@@ -137,26 +141,28 @@ class Workshop:
         if not specs:
             return
         backbone = self.backbone(group, specs[0].readout.kind)
-        entrants = [self.entrant(spec.source, backbone, task) for spec in specs]
-        room = max(0 if e.vectors is None else _room(e.placement, len(e.vectors)) for e in entrants)
-        scores = score_all(
-            task,
-            backbone,
-            make_readout(specs[0].readout, backbone, task),
-            self.encoded(task, split, backbone, specs[0], room),
-            entrants,
-            progress=lambda n: advance(n, f"{task.name} · {backbone.spec.name}"),
-        )
-        for spec, score in zip(specs, scores, strict=True):
-            self._put(spec, score, begun)
+        readout = make_readout(specs[0].readout, backbone, task)
+        # Text is cut for the prompt in front of it alone, never for another that happens to be measured with it.
+        by_room: dict[int, list[tuple[ScoreSpec, Entrant]]] = {}
+        for spec, entrant in self._entrants(specs, backbone):
+            room = 0 if entrant.vectors is None else _room(entrant.placement, len(entrant.vectors))
+            by_room.setdefault(room, []).append((spec, entrant))
+        for room, pairs in by_room.items():
+            encoded = self.encoded(task, split, backbone, specs[0], room)
+            label = f"{task.name} · {backbone.spec.name}"
+            entrants = [entrant for _, entrant in pairs]
+            scores = score_all(task, backbone, readout, encoded, entrants, progress=lambda n, t=label: advance(n, t))
+            for (spec, _), score in zip(pairs, scores, strict=True):
+                self._put(spec, score, begun)
 
     def _make_neurons(self, group: Group, advance: Advance) -> None:
         begun = time.process_time()
         specs = [spec for spec in group.specs if isinstance(spec, NeuronsSpec)]
         has_mask = specs[0].readout.kind == "masked"
         backbone = self.backbone(group, specs[0].readout.kind)
-        entrants = [self.entrant(spec.source, backbone, None) for spec in specs]
-        for spec, neurons in zip(specs, activated(backbone, entrants, specs[0].site, has_mask=has_mask), strict=True):
+        pairs = self._entrants(specs, backbone)
+        found = activated(backbone, [entrant for _, entrant in pairs], specs[0].site, has_mask=has_mask)
+        for (spec, _), neurons in zip(pairs, found, strict=True):
             self._put(spec, neurons, begun)
             advance(1, backbone.spec.name)
 
@@ -184,7 +190,8 @@ class Workshop:
 
     def encoded(self, task: Task, split: Split, backbone: Backbone, spec: PromptSpec | ScoreSpec, room: int) -> Encoded:
         """Return a split as token ids of a backbone, tokenised once."""
-        wanted = (key(ExamplesSpec(task=task)), split, spec.readout.kind, room)
+        bound = backbone.capacity is not None and backbone.capacity - room < task.max_tokens
+        wanted = (key(ExamplesSpec(task=task)), split, spec.readout.kind, room if bound else None)
         if wanted not in self._encoded:
             self._encoded[wanted] = encode(self.examples(task)[split], task, backbone, spec.readout.kind, room=room)
         return self._encoded[wanted]
@@ -202,6 +209,18 @@ class Workshop:
         prompt = self.store.get(self._prompt_specs[found])
         assert isinstance(prompt, artifacts.Prompt)
         return prompt
+
+    def _entrants(self, specs: Sequence[S], backbone: Backbone) -> list[tuple[S, Entrant]]:
+        """Return what each spec puts before the text; one that cannot be had is noted, and the others go on."""
+        found: list[tuple[S, Entrant]] = []
+        for spec in specs:
+            task = spec.task if isinstance(spec, ScoreSpec) else None
+            try:
+                found.append((spec, self.entrant(spec.source, backbone, task)))
+            except (InputError, RunError) as error:
+                self.store.fail(spec, str(error))
+                LOG.error("%s: %s", self.store.path(spec).name, error)
+        return found
 
     def entrant(self, source: PromptSource, backbone: Backbone, task: Task | None) -> Entrant:
         """Return what a source puts before the text.
@@ -242,6 +261,7 @@ class Workshop:
             **more,
         )
         self.store.put(spec, artifact, meta=meta, overwrite=self.overwrite)
+        self.store.forgive(spec)
 
     def _device_name(self) -> str:
         device = self._loaded[1].device if self._loaded else torch.device("cpu")

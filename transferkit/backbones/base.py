@@ -5,6 +5,8 @@ built anew from the State at every entry, so a longer sequence after an insertio
 """
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -237,6 +239,15 @@ class Backbone:
         with torch.no_grad():
             state = self.run(self.embed(batch), 0, placement.insert_after)
         return self.insert(state, prompt, where=placement.where)
+
+    @contextmanager
+    def dropout(self, on: bool) -> Iterator[None]:
+        """Let the frozen backbone drop out inside the `with` block, or not; it never does outside."""
+        self.model.train(on)
+        try:
+            yield
+        finally:
+            self.model.eval()
 
     def _surroundings(self, state: State) -> Surroundings:
         mask = state.mask[:, None, None, :] if state.is_padded else None

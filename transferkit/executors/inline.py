@@ -34,10 +34,7 @@ class Inline(Executor):
                 try:
                     self.workshop.make(group, advance)
                 except (InputError, RunError, torch.OutOfMemoryError) as error:
-                    missing = [spec for spec in group.specs if not store.has(spec)]
-                    for spec in missing:
-                        store.fail(spec, str(error))
-                    LOG.error("%s", error)
-                else:
                     for spec in group.specs:
-                        store.forgive(spec)
+                        if self.workshop.overwrite == "always" or not store.has(spec):
+                            store.fail(spec, str(error))
+                    LOG.error("%s", error)

@@ -126,15 +126,11 @@ def _batches(train: Encoded, spec: PromptSpec, step: int) -> Iterator[Batch]:
 
 def _step(spec: PromptSpec, backbone: Backbone, readout: Readout, batch: Batch, run: Run) -> tuple[float, float]:
     recipe = spec.recipe
-    backbone.model.train(recipe.backbone_dropout)
-    state = backbone.enter(batch, run.prompt(), recipe.placement)
-    value = loss(readout.logits(state, batch), batch.gold)
-    backbone.model.eval()
+    with backbone.dropout(recipe.backbone_dropout):
+        state = backbone.enter(batch, run.prompt(), recipe.placement)
+        value = loss(readout.logits(state, batch), batch.gold)
     if not torch.isfinite(value):
-        raise RunError(
-            f"{spec.task.name}, seed {spec.seed}: the loss is {value.item()} at step {run.step + 1}",
-            fix=f"lower learning_rate (now {recipe.learning_rate}) or set clip_norm",
-        )
+        raise _diverged(spec, f"the loss is {value.item()} at step {run.step + 1}")
     run.optimizer.zero_grad(set_to_none=True)
     value.backward()
     gradient = nn.utils.clip_grad_norm_([run.vectors], recipe.clip_norm or math.inf)
@@ -159,6 +155,8 @@ def _evaluate(
     vectors = run.prompt().detach()
     entrant = Entrant(vectors, spec.recipe.placement)
     (logits,) = class_scores(backbone, readout, data.selection, [entrant], batch_size=EVALUATION_BATCH)
+    if not np.isfinite(logits).all():
+        raise _diverged(spec, f"the class scores are not finite after step {run.step}")
     metrics = metrics_of(spec.task, data.selection.gold, logits)
     rank = (metrics[spec.task.metric], -metrics["loss"])
     run.history.append(
@@ -173,11 +171,19 @@ def _evaluate(
     )
     if run.step == 0:  # the untrained start is shown, never chosen
         return
-    run.stale += 1
-    if rank > run.best_rank or spec.recipe.select == "last":
-        run.stale = 0 if rank > run.best_rank else run.stale
-        run.best_rank, run.best = rank, vectors.clone()
+    is_better = rank > run.best_rank
+    run.stale = 0 if is_better else run.stale + 1
+    run.best_rank = max(rank, run.best_rank)
+    if is_better or spec.recipe.select == "last":
+        run.best = vectors.clone()
         run.best_classes = len(np.unique(logits.argmax(1)))
+
+
+def _diverged(spec: PromptSpec, what: str) -> RunError:
+    return RunError(
+        f"{spec.task.name}, seed {spec.seed}: {what}",
+        fix=f"lower learning_rate (now {spec.recipe.learning_rate}) or set clip_norm",
+    )
 
 
 def _finished(spec: PromptSpec, backbone: Backbone, run: Run) -> tuple[Prompt, dict[str, object]]:

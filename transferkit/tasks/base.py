@@ -4,9 +4,11 @@ A `Task` is a value: it names data and never loads them (`transferkit.examples` 
 a number enters the key of each artifact made with it.
 """
 
+import re
+from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_serializer
 from pydantic.dataclasses import dataclass
 
 from transferkit.errors import InputError
@@ -65,6 +67,11 @@ class LocalData:
     report: str | None = None
     sha256: str
     report_sha256: str | None = None
+
+    @field_serializer("train", "report")
+    def _name(self, path: str | None) -> str | None:
+        """Write a file's name alone: where it lies is no part of what was asked, and nobody else's business."""
+        return None if path is None else PurePath(path).name
 
 
 Source = Annotated[CatalogueData | HubData | LocalData, Field(discriminator="kind")]
@@ -146,6 +153,18 @@ class Task:
                 raise InputError(
                     f"task {self.name!r}: template {self.template!r} does not show the column {column!r}",
                     fix=f"write {{{column}}} where the text belongs",
+                )
+        known = {*self.inputs, "mask", "sep"}
+        for template in (self.template, self.embedding_template or ""):
+            if unknown := sorted(set(re.findall(r"\{(\w*)\}", template)) - known):
+                raise InputError(
+                    f"task {self.name!r}: template {template!r} names {{{unknown[0]}}}, which is none of its columns",
+                    fix="use " + ", ".join(f"{{{name}}}" for name in (*self.inputs, "mask", "sep")),
+                )
+            if template.count("{sep}") > 1:
+                raise InputError(
+                    f"task {self.name!r}: template {template!r} has more than one {{sep}}",
+                    fix="backbones take two segments at most",
                 )
         if self.template.count("{mask}") != 1:
             raise InputError(

@@ -1,0 +1,58 @@
+"""Shelf. What validation complains of, said as a field, its value and a fix."""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterator, Sequence
+
+from pydantic import ValidationError
+
+from transferkit.errors import InputError
+
+UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+
+
+def refuse(error: ValidationError, root: type, *, at: Sequence[str] = ()) -> InputError:
+    """Return the error for a reader; an unknown field comes before what else is wrong, for it is often the cause.
+
+    Args:
+        error: what pydantic found.
+        root: the dataclass that was being made.
+        at: where it stands in the study, for the path of the field.
+    """
+    complaints = error.errors(include_url=False)
+    first = next((c for c in complaints if c["type"] in UNKNOWN), complaints[0])
+    where = [str(part) for part in first["loc"]]
+    path = ".".join((*at, *where)) or root.__name__
+    if first["type"] in UNKNOWN:
+        known = [field.name for field in dataclasses.fields(_owner(root, where[:-1]))]
+        return InputError(f"unknown field {path!r}", fix=suggest(where[-1], known))
+    if first["type"] == "missing":
+        return InputError(f"field {path!r} is missing", fix=f"add {where[-1]} = …")
+    message = first["msg"].removeprefix("Value error, ")
+    return InputError(f"field {path!r}: {message}; got {first['input']!r}", fix=f"correct {path!r} in the study")
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """Return the nearest known name as a question, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(sorted(known))
+
+
+def _owner(root: type, path: Sequence[str]) -> type:
+    """Return the dataclass a path of fields, keys, places and union tags leads to."""
+    owner, candidates = root, [root]
+    for part in path:
+        hints = typing.get_type_hints(owner)
+        if part in hints:
+            candidates = list(_dataclasses_in(hints[part])) or [owner]
+            owner = candidates[0]
+        owner = next((c for c in candidates if part in (c.__name__, getattr(c, "kind", None))), owner)
+    return owner
+
+
+def _dataclasses_in(hint: object) -> Iterator[type]:
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from _dataclasses_in(part)
