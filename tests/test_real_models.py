@@ -76,7 +76,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = Store(tmp_path_factory.mktemp("smoke"))
     outcome = run.fill(named.find_study("smoke"), store, device="cpu")
     assert not outcome.failed
-    yield store
+    return store
 
 
 def test_smoke_study_fills_a_store_that_verifies(smoke: Store) -> None:

@@ -23,9 +23,10 @@ def refuse(error: ValidationError, root: type, *, at: Sequence[str] = ()) -> Inp
     complaints = error.errors(include_url=False)
     first = next((c for c in complaints if c["type"] in UNKNOWN), complaints[0])
     where = [str(part) for part in first["loc"]]
-    path = ".".join((*at, *where)) or root.__name__
+    owner, shown = _walk(root, where[:-1])
+    path = ".".join((*at, *shown, *where[-1:])) or root.__name__
     if first["type"] in UNKNOWN:
-        known = [field.name for field in dataclasses.fields(_owner(root, where[:-1]))]
+        known = [field.name for field in dataclasses.fields(owner)]
         return InputError(f"unknown field {path!r}", fix=suggest(where[-1], known))
     if first["type"] == "missing":
         return InputError(f"field {path!r} is missing", fix=f"add {where[-1]} = …")
@@ -39,16 +40,20 @@ def suggest(name: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(sorted(known))
 
 
-def _owner(root: type, path: Sequence[str]) -> type:
-    """Return the dataclass a path of fields, keys, places and union tags leads to."""
+def _walk(root: type, path: Sequence[str]) -> tuple[type, list[str]]:
+    """Return the dataclass a path of fields, keys and union tags leads to, and the path without the tags."""
     owner, candidates = root, [root]
+    shown = []
     for part in path:
         hints = typing.get_type_hints(owner)
         if part in hints:
             candidates = list(_dataclasses_in(hints[part])) or [owner]
             owner = candidates[0]
-        owner = next((c for c in candidates if part in (c.__name__, getattr(c, "kind", None))), owner)
-    return owner
+        elif tagged := [c for c in candidates if part in (c.__name__, getattr(c, "kind", None))]:
+            owner = tagged[0]
+            continue
+        shown.append(part)
+    return owner, shown
 
 
 def _dataclasses_in(hint: object) -> Iterator[type]:

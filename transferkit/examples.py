@@ -1,10 +1,8 @@
 """Making. Which examples a task's splits hold: reads the task's source, cuts it into splits, checks it.
 
-The report split is never cut from what prompts are trained or chosen on: a training text that also stands in the report
-split is dropped and counted.
+No text stands in two splits: a training text that the report split holds too, or that repeats, is dropped and counted.
 """
 
-import dataclasses
 import hashlib
 import math
 import re
@@ -67,19 +65,17 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
     train = _convert(task, train_rows, "train")
 
     reported = {text_hash(text) for text in report.texts}
-    own = [i for i, text in enumerate(train.texts) if text_hash(text) not in reported]
+    first = {text_hash(text): i for i, text in reversed(list(enumerate(train.texts)))}  # of equal texts one is kept
+    own = sorted(i for text, i in first.items() if text not in reported)
     order = rng.permutation(np.array(own, dtype=np.int64))
     n_selection = min(round(len(own) * HELD_OUT), task.sizes.selection or len(own))
-    selection = _take(train, order[:n_selection], {})
-    chosen_on = {text_hash(text) for text in selection.texts}
-    rest = np.array([i for i in order[n_selection:] if text_hash(train.texts[i]) not in chosen_on], dtype=np.int64)
     notes = {
-        "dropped_from_training": len(train.texts) - n_selection - len(rest),
+        "dropped_from_training": len(train.texts) - len(own),
         "unlabelled": train.notes["unlabelled"] + report.notes["unlabelled"],
     }
     splits: dict[Split, Examples] = {
-        "train": _take(train, rest[: task.sizes.train], notes),
-        "selection": dataclasses.replace(selection, notes=notes),
+        "train": _take(train, order[n_selection:][: task.sizes.train], notes),
+        "selection": _take(train, order[:n_selection], notes),
         "report": _take(report, rng.permutation(len(report.texts))[: task.sizes.report], notes),
     }
     for name, split in splits.items():
@@ -158,7 +154,8 @@ def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
 
 
 def _text(value: object, task: Task, where: str, column: str) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    is_blank = isinstance(value, str) and not value.strip() and isinstance(task.source, LocalData)
+    if is_blank or value is None or (isinstance(value, float) and math.isnan(value)):
         raise InputError(f"task {task.name!r}: {where} has no text in {column!r}", fix="fill it in or drop the row")
     return str(value)
 

@@ -215,7 +215,7 @@ class Store:
     def _mark(self) -> None:
         """Say once what this directory is; refuse one of another format."""
         path = self.root / "store.toml"
-        if not path.is_file():
+        if not path.is_file() or not path.read_text().strip():
             with self._temporary() as folder:
                 (folder / path.name).write_text(f"format = {FORMAT}\n")
                 (folder / path.name).replace(path)

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date, time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -57,7 +58,7 @@ def _as_recipe(value: object) -> object:
     base = presets.find(str(changes.pop("preset", "default")))
     whole = {**_RECIPE.dump_python(base, mode="json"), **changes}
     try:
-        return _RECIPE.validate_json(json.dumps(whole, default=str))
+        return _RECIPE.validate_json(json.dumps(whole))
     except ValidationError as error:
         raise refuse(error, Recipe, at=("recipe",)) from error
 
@@ -81,7 +82,7 @@ class Study:
         random_prompts: untrained prompts per target, the yardstick.
         across_backbones: also score each prompt on every other backbone as it is, without a projector; sensible only
             where backbones share vocabulary and width.
-        neurons: which feed-forward neurons count as activated; false leaves them out.
+        neurons: which feed-forward neurons count as activated; false (in Python also None) leaves them out.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
@@ -97,17 +98,16 @@ class Study:
     max_tokens: int = Field(default=128, ge=8)
     random_prompts: int = Field(default=3, ge=1)
     across_backbones: bool = False
-    neurons: NeuronSite | Literal[False] = NeuronSite()
+    neurons: NeuronSite | Literal[False] | None = NeuronSite()
     folder: str = "."
 
     def __post_init__(self) -> None:
         """Refuse what would be done twice, or would hide something.
 
         Raises:
-            InputError: a seed, backbone or task name stands twice.
+            InputError: a seed or a backbone stands twice.
         """
-        named = [item if isinstance(item, str) else item.name for item in self.tasks]
-        for field, values in (("seeds", self.seeds), ("backbones", self.backbones), ("tasks", [*named, *self.task])):
+        for field, values in (("seeds", self.seeds), ("backbones", self.backbones)):
             if twice := sorted({str(value) for value in values if list(values).count(value) > 1}):
                 raise InputError(f"{field}: {', '.join(twice)} stands twice", fix=f"name each of {field} once")
 
@@ -133,7 +133,10 @@ class Study:
             InputError: an unknown task, or no task at all.
         """
         listed = [t for item in self.tasks for t in (tasks.expand([item]) if isinstance(item, str) else (item,))]
-        found = {task.name: task for task in listed}
+        found: dict[str, Task] = {}
+        for task in listed:
+            if found.setdefault(task.name, task) != task:
+                raise InputError(f"two tasks are called {task.name!r}", fix="rename one of them")
         for name, own in self.task.items():
             if name in found:
                 raise InputError(
@@ -248,7 +251,11 @@ def from_table(table: Mapping[str, Any], *, folder: Path | None = None) -> Study
         raise InputError("unknown field 'folder'", fix="paths are relative to the study file")
     table = {**table, "folder": str((folder or Path()).resolve())}
     try:
-        asked = _STUDY.validate_json(json.dumps(table, default=str))
+        asked = _STUDY.validate_json(json.dumps(table))
+    except TypeError as error:
+        dates = [name for name, value in table.items() if isinstance(value, (date, time))]
+        where = f"field {dates[0]!r}" if dates else "a field"
+        raise InputError(f"{where} is a date or a time", fix="write it in quotes") from error
     except ValidationError as error:
         raise refuse(error, Study) from error
     asked.resolved_tasks  # noqa: B018  (own tasks are checked now, with the file at hand)

@@ -157,7 +157,6 @@ def test_seeds_and_limit(here: Path, tool: Tool) -> None:
     assert not {key(spec) for spec in scores} & whole  # a trial's numbers have their own keys
 
 
-@pytest.mark.xfail(strict=True, reason="--limit replaces the study's own size, also by a larger one")
 def test_limit_never_raises_a_size(here: Path, tool: Tool) -> None:
     asked = commands.asked_for("study.toml", None, 1000)
     assert asked.sizes.report == 20
@@ -188,7 +187,6 @@ def test_failures_are_listed_with_exit_code_1(here: Path, tool: Tool, monkeypatc
     assert not list((here / "runs" / "failures").glob("*.json"))
 
 
-@pytest.mark.xfail(strict=True, reason="notes of other studies in the same store are listed as this run's failures")
 def test_only_this_runs_failures_are_listed(here: Path, tool: Tool) -> None:
     tool("measure", "study.toml", "--seeds", 2)
     done = tool("measure", "study.toml")
@@ -263,7 +261,6 @@ def test_a_store_without_studies_is_not_analysed(here: Path, tool: Tool) -> None
     assert "runs holds no filled study" in done.err
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="study.from_json refuses what study.to_json wrote")
 def test_a_store_is_analysed_by_the_studies_it_holds(here: Path, tool: Tool) -> None:
     tool("train", "study.toml")
     assert "artifacts are missing" in tool("analyze", "runs").err
@@ -376,7 +373,6 @@ def test_a_damaged_store_ends_with_1(here: Path, tool: Tool) -> None:
     assert "another format than 1" in done.err
 
 
-@pytest.mark.xfail(strict=True, reason="one altered score ends the whole list")
 def test_a_list_names_what_is_altered(here: Path, tool: Tool) -> None:
     tool("train", "study.toml")
     tool("measure", "study.toml")

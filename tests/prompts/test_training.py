@@ -194,7 +194,6 @@ def test_patience_counts_evaluations_without_improvement(
     assert health["steps"] == n_evaluations
 
 
-@pytest.mark.xfail(strict=True, reason='select = "last" makes each evaluation the yardstick of the next')
 def test_patience_compares_with_the_best_whatever_is_selected(
     tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,13 +253,11 @@ def test_a_loss_that_is_not_finite_names_step_and_fix(
     assert not tiny_bert.model.training
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="NaN class scores reach scikit-learn in the evaluation")
 def test_rows_that_blow_up_before_an_evaluation_are_a_run_error(tiny_bert: Backbone, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="at step"):
         Toy.of(tiny_bert, toy_recipe(learning_rate=1e25, clip_norm=None, evaluate_every=1)).run(tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="train() is switched on without a finally: dropout stays on in the next scores")
 def test_a_failed_step_leaves_dropout_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = make_tiny("bert")
 

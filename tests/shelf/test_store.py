@@ -213,7 +213,7 @@ def test_every_altered_byte_and_missing_file_is_found(store: Store, kind: str) -
         "",
         "{",
         "\x00",
-        pytest.param("[]", marks=pytest.mark.xfail(strict=True, reason="check() calls .keys() on a list")),
+        "[]",
     ],
 )
 def test_an_unreadable_manifest_is_said(store: Store, text: str) -> None:
@@ -235,12 +235,11 @@ def test_an_unreadable_spec_is_said(store: Store) -> None:
     assert str(folder) in failure.value.fix
 
 
-@pytest.mark.xfail(strict=True, raises=json.JSONDecodeError, reason="meta.json is hashed by nobody, yet trusted")
-def test_an_unreadable_meta_is_said(store: Store) -> None:
+def test_an_unreadable_meta_is_no_meta(store: Store) -> None:
+    """Nobody hashes it and no number rests on it."""
     spec, artifact = HELD["score"]
     (store.put(spec, artifact) / "meta.json").write_text("{")
-    with pytest.raises(StoreError):
-        store.meta(spec)
+    assert store.meta(spec) == {}
 
 
 def test_a_store_of_another_format_is_refused(store: Store) -> None:
@@ -282,22 +281,24 @@ def test_a_full_disk_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatc
     assert store.has(spec)
 
 
-@pytest.mark.xfail(strict=True, reason="the old artifact is moved aside and swept away with the failed copy")
 def test_a_failed_overwrite_keeps_the_old_artifact(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     spec, artifact = HELD["score"]
     store.put(spec, artifact)
 
-    def fail(*_args: object) -> None:
-        raise FULL
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if target == store.path(spec) and not self.name.endswith("-old"):
+            raise FULL
+        return rename(self, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(store_module, "_rename", fail)
+        patched.setattr(Path, "rename", fail)
         with pytest.raises(StoreError):
             store.put(spec, Score({"accuracy": 1.0}, np.array([1, 1])), overwrite="always")
     assert store.get(spec).metrics == {"accuracy": 0.5}
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="write_file lets OSError through")
 def test_a_full_disk_is_said_for_single_files_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object) -> None:
         raise FULL
@@ -307,7 +308,6 @@ def test_a_full_disk_is_said_for_single_files_too(store: Store, monkeypatch: pyt
         store.write_index()
 
 
-@pytest.mark.xfail(strict=True, reason="store.toml is written in place: a half-written one bars the store for good")
 def test_an_empty_store_toml_is_healed(store: Store) -> None:
     """What another process sees between creating and writing the file, or after a full disk."""
     store.root.mkdir()
@@ -343,7 +343,6 @@ def test_sweep_removes_folders_of_dead_processes_of_this_host_only(store: Store)
     assert sorted(leftovers(store)) == sorted(kept)
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="int() of the uuid part of put-HOST-PID-UUID-old")
 def test_sweep_survives_a_process_killed_while_overwriting(store: Store) -> None:
     """Killed between moving the old artifact aside and removing it, as `put(overwrite="always")` does."""
     name = f"put-{store_module._host()}-{dead_pid()}-ab12cd3e"

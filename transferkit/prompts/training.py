@@ -156,7 +156,7 @@ def _evaluate(
     entrant = Entrant(vectors, spec.recipe.placement)
     (logits,) = class_scores(backbone, readout, data.selection, [entrant], batch_size=EVALUATION_BATCH)
     if not np.isfinite(logits).all():
-        raise _diverged(spec, f"the class scores are not finite after step {run.step}")
+        raise _diverged(spec, f"the class scores are not finite at step {run.step}")
     metrics = metrics_of(spec.task, data.selection.gold, logits)
     rank = (metrics[spec.task.metric], -metrics["loss"])
     run.history.append(
