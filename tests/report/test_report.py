@@ -106,7 +106,7 @@ def test_every_part_has_its_files(folder, report):
         if isinstance(part, Table):
             assert (folder / "tables" / f"{part.name}.tex").read_text().startswith("\\begin{table}")
         elif isinstance(part, Drawing):
-            for kind in ("svg", "pdf", "png", "csv"):
+            for kind in ("svg", "pdf", "csv"):
                 assert (folder / "figures" / f"{part.name}.{kind}").stat().st_size > 0
             assert part.snippet.count("\n") == 1
 

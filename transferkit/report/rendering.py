@@ -28,26 +28,28 @@ class Files:
     """A figure as bytes of each format; the same figure gives the same bytes."""
 
     svg: str
-    png: bytes
     pdf: bytes
 
 
 def files_of(figure: Figure) -> Files:
-    """Return a figure as SVG, PNG and PDF without dates in them."""
-    svg, png, pdf = io.StringIO(), io.BytesIO(), io.BytesIO()
+    """Return a figure as SVG and PDF without dates in them."""
+    svg, pdf = io.StringIO(), io.BytesIO()
     figure.canvas.draw()
     figure.set_layout_engine("none")  # laid out once, not once per format
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", metadata={"Software": None})
     figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
-    return Files(svg.getvalue().replace("'DejaVu Sans'", FONTS), png.getvalue(), pdf.getvalue())
+    return Files(svg.getvalue().replace("'DejaVu Sans'", FONTS), pdf.getvalue())
 
 
-def inline(files: Files, name: str, label: str) -> str:
-    """Return a figure as HTML: its SVG with hover texts, or its PNG where that is much smaller."""
+def inline(figure: Figure, files: Files, name: str, label: str) -> str:
+    """Return a figure as HTML: its SVG with hover texts, or a PNG where the SVG is large and the PNG smaller."""
     svg = inline_svg(files.svg, name, label)
-    encoded = base64.b64encode(files.png).decode()
-    if len(svg) <= max(len(encoded), MOST_INLINE_BYTES):
+    if len(svg) <= MOST_INLINE_BYTES:
+        return svg
+    png = io.BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None})
+    encoded = base64.b64encode(png.getvalue()).decode()
+    if len(svg) <= len(encoded):
         return svg
     return f'<img alt="{html.escape(label, quote=True)}" src="data:image/png;base64,{encoded}">'
 

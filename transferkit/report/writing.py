@@ -100,9 +100,10 @@ def _drawn(part: Drawing, work: Path, text: str) -> Block:
     stem = work / "figures" / part.name
     stem.with_name(f"{part.name}.csv").write_text(text, encoding="utf-8")
     stem.with_name(f"{part.name}.svg").write_text(files.svg, encoding="utf-8")
-    stem.with_name(f"{part.name}.png").write_bytes(files.png)
     stem.with_name(f"{part.name}.pdf").write_bytes(files.pdf)
-    return Block("drawing", part, picture=inline(files, part.name, part.title), data=data_link(text), natural=natural)
+    return Block(
+        "drawing", part, picture=inline(figure, files, part.name, part.title), data=data_link(text), natural=natural
+    )
 
 
 def _page(report: Report, sections: list[tuple[Section, list[Block]]]) -> str:
@@ -138,4 +139,4 @@ def _markdown_part(part: Text | Table | Drawing) -> list[str]:
     if isinstance(part, Table):
         links = f"[CSV](tables/{part.name}.csv) · [LaTeX](tables/{part.name}.tex)"
         return [f"**{part.title}.** {part.caption} {links}", "", markdown_of(part)]
-    return [f"![{part.title}](figures/{part.name}.png)", "", f"**{part.title}.** {part.caption}"]
+    return [f"![{part.title}](figures/{part.name}.svg)", "", f"**{part.title}.** {part.caption}"]
