@@ -1,7 +1,7 @@
 """Choose the quickstart's recipe on selection splits alone: a small grid of prompt lengths and learning rates.
 
 Run: python -m benchmarks.tune_quickstart --tasks rotten_tomatoes tweets_airline --lengths 10 20 --rates 0.01 0.03
-It prints one JSON line per training run. The report splits are cut to one example and never scored.
+It prints one JSON line per training run. Nothing is ever scored on the report splits.
 """
 
 import argparse

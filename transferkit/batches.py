@@ -148,6 +148,11 @@ def encode(examples: Examples, task: Task, backbone: Backbone, readout: ReadoutK
     """
     tokenizer = backbone.tokenizer
     limit = task.max_tokens if backbone.capacity is None else min(task.max_tokens, backbone.capacity - room)
+    if limit <= 0:
+        raise InputError(
+            f"prompt_length = {room} does not fit {backbone.spec.name}, which holds {backbone.capacity} rows",
+            fix=f"choose a prompt_length well below {backbone.capacity}",
+        )
     template = task.shown(readout)
     if readout == "masked" and tokenizer.mask_token is None:
         raise InputError(f"{backbone.spec.name} has no mask token", fix='use readout = "embedding"')
@@ -218,5 +223,6 @@ def _fit(
                 f"task {task.name!r}: template {template!r} alone is longer than {limit} tokens",
                 fix="shorten the template, the prompt, or raise max_tokens",
             )
-        end = spans[longest][kept - 1][1] if kept > 0 else 0
+        # In front of the first token dropped: a character may be several tokens, and must then go with all of them.
+        end = spans[longest][max(0, kept)][0]
         texts = tuple(text[:end] if i == longest else text for i, text in enumerate(texts))

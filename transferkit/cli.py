@@ -140,9 +140,9 @@ def measure(
 
 @app.command()
 def analyze(
-    study: Annotated[
-        str, typer.Argument(metavar="[STUDY | STORE]", help="A study, or a store that holds some.")
-    ] = "runs",
+    study: Annotated[str, typer.Argument(metavar="[STUDY | STORE]", help="A study, or a store that holds some.")] = str(
+        STORE
+    ),
     *,
     store: StorePath = STORE,
     out: Out = REPORTS,
@@ -154,6 +154,8 @@ def analyze(
     if (Path(study) / "store.toml").is_file():
         for asked in commands.studies_of(Path(study)):
             commands.analyze(asked, Path(study), out, partial=partial)
+    elif study == str(STORE):
+        commands.existing(STORE)
     else:
         commands.analyze(commands.asked_for(study, seeds, limit), store, out, partial=partial)
 

@@ -1,6 +1,5 @@
 """What the verbs of the command line share: finding a study, fetching, filling, reporting, and what they say."""
 
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -41,14 +40,9 @@ def asked_for(name: str, seeds: int | None, limit: int | None) -> "Study":
     """
     from transferkit import named
 
-    asked = named.find_study(name)
-    if seeds is not None:
-        asked = dataclasses.replace(asked, seeds=tuple(range(seeds)))
     if limit is not None:
         say(f"TRIAL: at most {limit} examples per task are scored. These numbers are not for a paper.")
-        most = min(limit, asked.sizes.report or limit)
-        asked = dataclasses.replace(asked, sizes=dataclasses.replace(asked.sizes, report=most))
-    return asked
+    return named.find_study(name, seeds=seeds, limit=limit)
 
 
 def fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
@@ -95,7 +89,10 @@ def fill(wanted: Filling, stages: "tuple[Stage, ...]") -> None:
         record = {"made": outcome.n_made, "present": outcome.n_present, "failed": len(outcome.failed)}
         typer.echo(json.dumps(record))
     say(f"{outcome.n_made} made, {outcome.n_present} were there, {len(outcome.failed)} failed ({wanted.store})")
-    say(f'In Python: study = tk.find_study("{wanted.name}"); tk.fill(study, tk.Store("{wanted.store}"))')
+    options = "".join(
+        f", {name}={n}" for name, n in (("seeds", wanted.seeds), ("limit", wanted.limit)) if n is not None
+    )
+    say(f'In Python: study = tk.find_study("{wanted.name}"{options}); tk.fill(study, tk.Store("{wanted.store}"))')
     if outcome.failed:
         store = Store(wanted.store)
         for spec in outcome.failed:
@@ -113,10 +110,10 @@ def analyze(asked: "Study", store: Path, out: Path, *, partial: bool) -> None:
     from transferkit.results import Results
 
     results = Results(asked, existing(store))
-    missing = results.missing()
-    if missing and not partial:
+    missing, n_asked = results.missing(), len(list(asked.specs()))
+    if len(missing) == n_asked or (missing and not partial):
         raise InputError(
-            f"{len(missing)} of {len(list(asked.specs()))} artifacts are missing from {store}",
+            f"{len(missing)} of {n_asked} artifacts are missing from {store}",
             fix="run transferkit train STUDY, then measure STUDY, with the study's name or file; or analyze --partial",
         )
     page = report.write(report.build(results), out / asked.name)

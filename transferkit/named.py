@@ -1,5 +1,6 @@
 """Shelf. What a name on the command line means: a built-in analysis, a study file, and the assets a study needs."""
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,18 +21,26 @@ def builtin() -> dict[str, Path]:
     return {path.stem: path for path in sorted(analyses_folder().glob("*.toml"))}
 
 
-def find_study(name: str) -> Study:
+def find_study(name: str, *, seeds: int | None = None, limit: int | None = None) -> Study:
     """Return the study of a built-in name or of a TOML file.
+
+    Args:
+        name: "quickstart", "smoke", or a path that ends in .toml.
+        seeds: train this many seeds, 0, 1, …, instead of the study's own.
+        limit: score at most this many examples per task, for a trial; it names the study too.
 
     Raises:
         InputError: there is no such study, or it is not right.
     """
     known = builtin()
-    if name in known:
-        return study.from_toml(known[name])
-    if not name.endswith(".toml"):
+    if name not in known and not name.endswith(".toml"):
         raise InputError(f"unknown study {name!r}", fix=nearest(name, list(known)) + " Or name a .toml file.")
-    return study.from_toml(name)
+    asked = study.from_toml(known.get(name, name))
+    if seeds is not None:
+        asked = dataclasses.replace(asked, seeds=tuple(range(seeds)))
+    if limit is not None:
+        asked = dataclasses.replace(asked, limit=limit, name=f"{asked.name}-limit{limit}")
+    return asked
 
 
 def assets(names: Iterable[str]) -> list[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from transferkit import sources, study
+from transferkit import study
 from transferkit.backbones.loading import Device
-from transferkit.errors import InputError, StoreError
-from transferkit.examples import load
+from transferkit.checks import check
+from transferkit.errors import StoreError
 from transferkit.executors import Executor, Inline
 from transferkit.progress import Quiet, Reporter
 from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, key
@@ -119,7 +119,7 @@ def fill(
     """
     reporter = reporter or Quiet()
     store.sweep()
-    check(asked, cache=cache)
+    check(asked, store, cache=cache)
     workshop = Workshop(store, device=device, cache=cache, overwrite=overwrite)
     executor: Executor = Inline(workshop)
     for spec in asked.prompts():
@@ -136,26 +136,6 @@ def fill(
     asked_now = [s for s in asked.specs() if _stage(s) in stages]
     failed = tuple(s for s in asked_now if not store.has(s) or store.failure(s))
     return Outcome(first.n_missing - len(failed), first.n_present, failed)
-
-
-def check(asked: Study, *, cache: Path | None = None) -> None:
-    """Make sure everything a study needs is here and fits, before any model is loaded.
-
-    Raises:
-        InputError: an unknown name, a missing asset, data that do not fit; the message names the fix.
-    """
-    widths = {
-        model.spec.name: sources.width(sources.folder(name, model.spec, cache))
-        for model, name in zip(asked.models, asked.backbone_names, strict=True)
-    }
-    if asked.across_backbones and len(set(widths.values())) > 1:
-        said = ", ".join(f"{name} {width}" for name, width in widths.items())
-        raise InputError(
-            f"across_backbones = true, but the backbones differ in width ({said})",
-            fix="set across_backbones = false, or use backbones that share vocabulary and width",
-        )
-    for task in asked.resolved_tasks:
-        load(task, cache=cache)
 
 
 def _stage(spec: Spec) -> Stage:

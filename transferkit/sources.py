@@ -85,19 +85,6 @@ def folder(name: str, spec: BackboneSpec, cache: Path | None = None) -> Path:
     return _hub_folder(spec, None)
 
 
-def width(place: Path) -> int:
-    """Return the width of a backbone's rows, as its config says.
-
-    Raises:
-        InputError: the config does not say.
-    """
-    config = json.loads((place / "config.json").read_text())
-    for name in ("hidden_size", "dim", "d_model"):
-        if isinstance(config.get(name), int):
-            return config[name]
-    raise InputError(f"{place / 'config.json'} gives no width", fix="use a BERT, RoBERTa, DistilBERT or MPNet model")
-
-
 def _readout(place: Path) -> ReadoutKind:
     """Sentence encoders bring `modules.json`; a masked language model says so in its config."""
     if (place / "modules.json").is_file():

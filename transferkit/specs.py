@@ -147,7 +147,7 @@ class Recipe:
     initial: Initial = VocabularyInitial()
     placement: Placement = Placement()
     optimizer: Literal["adamw", "adafactor"] = "adamw"
-    learning_rate: float = Field(default=0.005, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=0.005, gt=0, le=1e30)
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)

@@ -241,8 +241,14 @@ def check(folder: Path) -> list[str]:
     if not isinstance(recorded, dict):
         return ["manifest.json holds no list of files"]
     present = _manifest(folder)
-    return [f"{name} is missing" for name in sorted(recorded.keys() - present.keys())] + [
-        f"{name} was altered" for name in sorted(recorded.keys() & present.keys()) if recorded[name] != present[name]
+    return [
+        *(f"{name} is missing" for name in sorted({*recorded, "spec.json"} - present.keys())),
+        *(f"{name} is not in the manifest" for name in sorted(present.keys() - recorded.keys())),
+        *(
+            f"{name} was altered"
+            for name in sorted(recorded.keys() & present.keys())
+            if recorded[name] != present[name]
+        ),
     ]
 
 

@@ -5,6 +5,7 @@ One strict dataclass serves Python, the TOML file and the keys. An unknown field
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, time
@@ -82,6 +83,7 @@ class Study:
         random_prompts: untrained prompts per target, the yardstick.
         across_backbones: also score each prompt on every other backbone as it is, without a projector; sensible only
             where backbones share vocabulary and width.
+        limit: score at most this many examples per task, for a trial; prompts stay the same.
         neurons: which feed-forward neurons count as activated; false (in Python also None) leaves them out.
     """
 
@@ -99,6 +101,7 @@ class Study:
     random_prompts: int = Field(default=3, ge=1)
     across_backbones: bool = False
     neurons: NeuronSite | Literal[False] | None = NeuronSite()
+    limit: int | None = Field(default=None, ge=1)
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -114,7 +117,14 @@ class Study:
     @cached_property
     def models(self) -> tuple[Model, ...]:
         """What the backbones' names mean, in the study's order."""
-        return tuple(describe(name, self.dtype) for name in self.backbone_names)
+        found = tuple(describe(name, self.dtype) for name in self.backbone_names)
+        names = [model.spec.name for model in found]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"two backbones are called alike ({', '.join(names)})",
+                fix="rename a folder, or study revisions of one model in studies of their own",
+            )
+        return found
 
     @property
     def backbone_names(self) -> tuple[str, ...]:
@@ -146,6 +156,15 @@ class Study:
         if not found:
             raise InputError("the study names no task", fix='add tasks = ["rotten_tomatoes", …] or a [task.NAME] table')
         return tuple(dataclasses.replace(task, sizes=self.sizes, max_tokens=self.max_tokens) for task in found.values())
+
+    @property
+    def scored_tasks(self) -> tuple[Task, ...]:
+        """The tasks as they are scored: all of their report split, or `limit` examples of it for a trial."""
+        if self.limit is None:
+            return self.resolved_tasks
+        most = min(self.limit, self.sizes.report or self.limit)
+        sizes = dataclasses.replace(self.sizes, report=most)
+        return tuple(dataclasses.replace(task, sizes=sizes) for task in self.resolved_tasks)
 
     def readout_of(self, model: Model) -> ReadoutSpec:
         """Return how answers are read off a backbone in this study."""
@@ -190,7 +209,7 @@ class Study:
         return [
             ScoreSpec(source=source, backbone=model.spec, readout=self.readout_of(model), task=task)
             for model in self.models
-            for task in self.resolved_tasks
+            for task in self.scored_tasks
             for source in self.sources(model)
         ]
 
@@ -211,7 +230,7 @@ class Study:
 
     def examples(self) -> list[ExamplesSpec]:
         """Return the splits whose gold labels the analysis needs."""
-        return [ExamplesSpec(task=task) for task in self.resolved_tasks]
+        return [ExamplesSpec(task=task) for task in self.scored_tasks]
 
     def specs(self) -> Iterator[Spec]:
         """Yield every spec of the study."""
@@ -237,7 +256,7 @@ def from_toml(path: str | Path) -> Study:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML ({error})", fix="correct the line it names") from error
-    table.setdefault("name", path.stem)
+    table.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "study")
     return from_table(table, folder=path.parent)
 
 
@@ -264,7 +283,7 @@ def from_table(table: Mapping[str, Any], *, folder: Path | None = None) -> Study
 
 def to_json(study: Study) -> str:
     """Return a study as readable JSON, its tasks written out as values."""
-    whole = dataclasses.replace(study, tasks=study.resolved_tasks, task={}, folder=".")
+    whole = dataclasses.replace(study, backbones=study.backbone_names, tasks=study.resolved_tasks, task={}, folder=".")
     return json.dumps(_STUDY.dump_python(whole, mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

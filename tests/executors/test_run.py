@@ -306,9 +306,9 @@ def test_a_full_store_ends_the_run(asked: Study, store: Store, monkeypatch: pyte
 def test_a_mask_word_of_two_tokens_is_said(models: Path, tmp_path: Path, store: Store) -> None:
     path = write_study(tmp_path, models / "one")
     path.write_text(path.read_text().replace('word = "good"', 'word = "good film"'))
-    outcome = fill(from_toml(path), store, stages=("train",))
-    assert len(outcome.failed) == 1
-    assert "'good film' is 2 tokens" in notes(store)[0]["problem"]
+    with pytest.raises(InputError, match="'good film' is 2 tokens"):
+        fill(from_toml(path), store, stages=("train",))
+    assert not list(store.specs())
 
 
 def test_label_word_prompts_have_neurons_too(asked: Study, store: Store) -> None:

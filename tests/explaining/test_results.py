@@ -87,7 +87,7 @@ def test_pairs_nobody_asked_for_are_not_applicable(tmp_path):
     matrix = Results(study, fill(study, tmp_path)).cross_model()
     assert (matrix.states[:2, 2:] == "not_applicable").all()
     assert (matrix.states[:2, :2] == "measured").all()
-    assert matrix.interval == "95 % Wilson over examples"
+    assert matrix.interval == "95 %: Wilson over examples; t over random draws"
 
 
 def test_own_scores(results):

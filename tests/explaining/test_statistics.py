@@ -139,18 +139,22 @@ def predictions(n=300, seed=0):
 def test_scores_equal_scikit_learn_with_weights():
     rows, gold = predictions(40)
     counts = np.random.default_rng(0).integers(0, 3, (5, 40))
-    accuracy, f1 = (scores_of(rows, gold, counts, metric=metric) for metric in ("accuracy", "macro_f1"))
+    accuracy, f1 = (scores_of(rows, gold, counts, metric=metric, n_classes=4) for metric in ("accuracy", "macro_f1"))
     for r in range(5):
         again = np.repeat(np.arange(40), counts[r])
         for k, row in enumerate(rows):
             assert accuracy[r, k] == pytest.approx((row[again] == gold[again]).mean())
-            assert f1[r, k] == pytest.approx(f1_score(gold[again], row[again], average="macro"))
+            assert f1[r, k] == pytest.approx(
+                f1_score(gold[again], row[again], labels=range(4), average="macro", zero_division=0)
+            )
 
 
 def test_paired_intervals_agree_with_scipys_bootstrap():
     rows, gold = predictions()
     right = (rows == gold).astype(float)
-    alone = compare(rows[:1], rows[3:4], gold, metric="accuracy", generator=np.random.default_rng(0), n_resamples=8000)
+    alone = compare(
+        rows[:1], rows[3:4], gold, metric="accuracy", n_classes=3, generator=np.random.default_rng(0), n_resamples=8000
+    )
     plain = paired_bootstrap(right[0], right[3], generator=np.random.default_rng(1), n_resamples=8000)
     assert (alone.examples.low, alone.examples.high) == pytest.approx((plain.low, plain.high), abs=0.008)
     assert alone.difference == pytest.approx(right[0].mean() - right[3].mean())
@@ -161,18 +165,32 @@ def test_paired_intervals_agree_with_scipys_bootstrap():
 
 def test_seeds_widen_the_interval_and_are_centred():
     rows, gold = predictions()
-    found = compare(rows[:3], rows[3:], gold, metric="accuracy", generator=np.random.default_rng(0))
+    found = compare(rows[:3], rows[3:], gold, metric="accuracy", n_classes=3, generator=np.random.default_rng(0))
     right = (rows == gold).mean(axis=1)
     assert found.difference == pytest.approx(right[:3].mean() - right[3:].mean())
     assert found.both.high - found.both.low > found.examples.high - found.examples.low
     assert found.seeds.low < found.difference < found.seeds.high
-    again = compare(rows[:3], rows[3:], gold, metric="accuracy", generator=np.random.default_rng(0))
+    assert found.widest_claim == max(found.examples, found.seeds, found.both, key=lambda i: i.high - i.low)
+    again = compare(rows[:3], rows[3:], gold, metric="accuracy", n_classes=3, generator=np.random.default_rng(0))
     assert again == found
+
+
+def test_few_seeds_that_differ_much_are_not_claimed_from():
+    """With seeds far apart the t interval over them is the widest, and a claim rests on it."""
+    rng = np.random.default_rng(0)
+    gold = rng.integers(0, 2, 2000)
+    rows = np.array([np.where(rng.random(2000) < right, gold, 1 - gold) for right in (0.5, 0.65)])
+    base = np.where(rng.random(2000) < 0.5, gold, 1 - gold)[None]
+    found = compare(rows, base, gold, metric="accuracy", n_classes=2, generator=np.random.default_rng(0))
+    assert found.widest_claim is found.seeds
+    assert not found.widest_claim.excludes(0.0)
 
 
 def test_macro_f1_difference_is_that_of_the_metric():
     rows, gold = predictions()
-    found = compare(rows[:2], rows[3:4], gold, metric="macro_f1", generator=np.random.default_rng(0), n_resamples=200)
+    found = compare(
+        rows[:2], rows[3:4], gold, metric="macro_f1", n_classes=3, generator=np.random.default_rng(0), n_resamples=200
+    )
     f1 = [f1_score(gold, row, average="macro") for row in rows]
     assert found.difference == pytest.approx(np.mean(f1[:2]) - f1[3])
 
@@ -180,7 +198,7 @@ def test_macro_f1_difference_is_that_of_the_metric():
 def test_unpaired_sides_are_refused():
     rows, gold = predictions()
     with pytest.raises(InputError, match="predictions for"):
-        compare(rows[:1, :10], rows[3:, :10], gold, metric="accuracy", generator=np.random.default_rng(0))
+        compare(rows[:1, :10], rows[3:, :10], gold, metric="accuracy", n_classes=3, generator=np.random.default_rng(0))
     with pytest.raises(InputError, match="paired"):
         paired_bootstrap(np.zeros(3), np.zeros(4), generator=np.random.default_rng(0))
 

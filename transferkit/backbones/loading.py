@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -48,11 +49,44 @@ def load_files(
     family_of(model_type)
     with _hushed():
         model = _masked(folder, dtype, name) if readout == "masked" else _headless(folder, dtype, model_type)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    # Texts are cut to our own limit, which counts the prompt; the tokenizer's warning about its own would mislead.
-    tokenizer.model_max_length = sys.maxsize
+        tokenizer = tokenizer_of(folder)
     where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     return model.to(where), tokenizer
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a config says of a backbone's size.
+
+    Attributes:
+        n_blocks: blocks, L.
+        width: width of a row, d.
+        capacity: rows that fit at the embeddings; None where there is no limit.
+    """
+
+    n_blocks: int
+    width: int
+    capacity: int | None
+
+
+def shape_of(folder: Path) -> Shape:
+    """Return a backbone's size without reading its weights.
+
+    Raises:
+        InputError: the architecture is not supported.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    return Shape(config.num_hidden_layers, config.hidden_size, family_of(config.model_type).capacity(config))
+
+
+def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a folder.
+
+    Texts are cut to our own limit, which counts the prompt; the tokenizer's warning about its own would mislead.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.model_max_length = sys.maxsize
+    return tokenizer
 
 
 def pooling_of(folder: Path) -> Pooling:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transferkit.prompts.training import Run
 
 FILE = "training.safetensors"
+FACTS = {"step", "stale", "best_rank", "best_classes", "history", "seconds", "optimizer"}
 
 
 def save(folder: Path, run: "Run") -> None:
@@ -56,7 +57,9 @@ def load(folder: Path, run: "Run") -> bool:
         with safe_open(folder / FILE, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (OSError, SafetensorError):  # absent, or the disk failed under it: begin anew
+        if tensors["vectors"].shape != run.vectors.shape or set(facts) != FACTS:
+            return False
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):  # absent, or not ours: begin anew
         return False
     device = run.vectors.device
     with torch.no_grad():

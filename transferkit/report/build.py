@@ -7,7 +7,13 @@ import numpy as np
 from transferkit.report.page import Report
 from transferkit.report.score_sections import cross_model_section, group_means, own_section, transfer_section
 from transferkit.report.shelf_sections import inventory_section, missing_section, provenance_section, training_section
-from transferkit.report.similarity_sections import agreement_section, best_indicator, neuron_section, prompt_section
+from transferkit.report.similarity_sections import (
+    agreement_section,
+    best_indicator,
+    count_tried,
+    neuron_section,
+    prompt_section,
+)
 from transferkit.report.words import examples_of, percent, points, seeds_of, signed
 from transferkit.results import Results
 
@@ -29,7 +35,7 @@ def build(results: Results) -> Report:
     return Report(
         title=f"Prompt transfer: {results.study.name}",
         sections=tuple(section for section in sections if section is not None),
-        headline=tuple(headline(results)),
+        headline=tuple([*trial(results), *headline(results)]),
         facts={
             "backbones": ", ".join(results.backbones),
             "tasks": f"{len(results.tasks)} in {len(set(results.transfer().source_groups))} groups",
@@ -38,6 +44,12 @@ def build(results: Results) -> Report:
             "missing": f"{len(results.missing())} artifacts" if results.missing() else "nothing",
         },
     )
+
+
+def trial(results: Results) -> list[str]:
+    """Return a warning where the study scored fewer examples than it was made for."""
+    limit = getattr(results.study, "limit", None)
+    return [] if limit is None else [f"TRIAL: at most {limit} examples per task were scored. Not for a paper."]
 
 
 def headline(results: Results) -> list[str]:
@@ -77,10 +89,10 @@ def _agreement(results: Results) -> str | None:
     if not found:
         return None
     backbone, (name, rho, baseline) = max(found, key=lambda item: item[1][1])
-    n_tried = results.agreements(backbone)["indicator"].nunique() - 2
+    n_tried = len(results.backbones) * count_tried(results.agreements(backbone))
     yardstick = "" if np.isnan(baseline) else f" (knowing the task groups alone gives {signed(baseline)})"
     where = f" on {backbone}" if len(results.backbones) > 1 else ""
     return (
-        f"The best guess at which sources help a target{where} is {name.replace('_', ' ')}, of {n_tried} tried: "
-        f"Spearman {signed(rho)} per target{yardstick}."
+        f"The best guess at which sources help a target{where} is {name.replace('_', ' ')}: Spearman "
+        f"{signed(rho)} per target{yardstick}; the best of {n_tried} tried, so take it as a hint."
     )

@@ -188,12 +188,17 @@ def best_indicator(table: pd.DataFrame, form: str = "chance-corrected") -> tuple
     return str(best["indicator"]), float(best["rho"]), float(baseline.iloc[0]) if len(baseline) else float("nan")
 
 
+def count_tried(table: pd.DataFrame) -> int:
+    """Return how many indicators a table compares, its two yardsticks left out."""
+    return len(set(table["indicator"]) - {"same group", "norm_proxy"})
+
+
 def _best_sentence(table: pd.DataFrame) -> str:
     found = best_indicator(table)
     if found is None:
         return "No indicator has a defined agreement per target with chance-corrected transfer."
     name, rho, baseline = found
-    n_tried = table["indicator"].nunique() - 2
+    n_tried = count_tried(table)
     said = "which has none" if np.isnan(baseline) else f"which reaches {signed(baseline)}"
     return (
         f"Per target, with chance-corrected transfer, the best of {n_tried} indicators is {name.replace('_', ' ')} "

@@ -87,7 +87,14 @@ def integrity(reading: Reading) -> pd.DataFrame:
             problem = f"{len(score.predicted)} predictions for {len(examples.gold)} examples"
         else:
             counts = np.ones((1, len(examples.gold)), dtype=np.int64)
-            again = scores_of(score.predicted[None], examples.gold, counts, metric=spec.task.metric)[0, 0]
+            found = scores_of(
+                score.predicted[None],
+                examples.gold,
+                counts,
+                metric=spec.task.metric,
+                n_classes=len(spec.task.labels),
+            )
+            again = found[0, 0]
             if abs(again - score.metrics[spec.task.metric]) > 1e-6:
                 problem = f"{spec.task.metric} {score.metrics[spec.task.metric]:.4f} kept, {again:.4f} from predictions"
         if problem:

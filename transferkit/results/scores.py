@@ -74,7 +74,9 @@ def _matrix(
         targets=tuple(targets[0]),
         target_groups=tuple(targets[1]),
         name=name,
-        interval=f"95 % t over {n_seeds} seeds" if n_seeds > 1 else "95 % Wilson over examples",
+        interval=f"95 %: t over {n_seeds} seeds or random draws, else Wilson over examples"
+        if n_seeds > 1
+        else "95 %: Wilson over examples; t over random draws",
         keys=tuple(dict.fromkeys(key for row in rows for cell in row for key in cell.keys)),
     )
 
@@ -166,6 +168,7 @@ def _gain(
         np.array(other),
         examples.gold,
         metric=spec.task.metric,
+        n_classes=len(spec.task.labels),
         generator=generator,
         n_resamples=n_resamples,
     )

@@ -47,8 +47,13 @@ class Comparison:
 
     @property
     def widest_claim(self) -> Interval:
-        """The interval a claim should rest on: over seeds and examples where there are several seeds."""
-        return self.both or self.examples
+        """The interval a claim rests on: the widest there is.
+
+        With few seeds the bootstrap over both sources of chance is too narrow when seeds differ much, because it knows
+        nothing of how badly so few show their spread; the t interval over seeds does, and then is the wider one.
+        """
+        found = [interval for interval in (self.examples, self.seeds, self.both) if interval is not None]
+        return max(found, key=lambda interval: interval.high - interval.low)
 
 
 def wilson(hits: int, n: int, *, level: float = LEVEL) -> Interval:
@@ -123,6 +128,7 @@ def compare(
     gold: IntArray,
     *,
     metric: Metric,
+    n_classes: int,
     generator: np.random.Generator,
     n_resamples: int = 4000,
 ) -> Comparison:
@@ -135,6 +141,7 @@ def compare(
         second: predicted labels of each draw of the baseline [draw,n]; the draws are held fixed.
         gold: right labels [n].
         metric: how answers are counted.
+        n_classes: classes of the task; one that never occurs counts 0 in the macro F1, as in stored scores.
         generator: where chance comes from.
         n_resamples: resamples behind each interval.
 
@@ -148,9 +155,9 @@ def compare(
         )
     patterns, counts = np.unique(np.vstack([gold[None], first, second]), axis=1, return_counts=True)
     n_seeds = len(first)
-    here = scores_of(patterns[1:], patterns[0], counts[None], metric=metric)[0]
+    here = scores_of(patterns[1:], patterns[0], counts[None], metric=metric, n_classes=n_classes)[0]
     drawn = generator.multinomial(len(gold), counts / counts.sum(), size=n_resamples)
-    resampled = scores_of(patterns[1:], patterns[0], drawn, metric=metric)
+    resampled = scores_of(patterns[1:], patterns[0], drawn, metric=metric, n_classes=n_classes)
     own, other = resampled[:, :n_seeds], resampled[:, n_seeds:].mean(axis=1)
     examples = _percentiles(own.mean(axis=1) - other, f"paired bootstrap over {len(gold)} examples")
     differences = here[:n_seeds] - here[n_seeds:].mean()
@@ -163,7 +170,7 @@ def compare(
     return Comparison(float(differences.mean()), examples, over_seeds(differences), both)
 
 
-def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: Metric) -> FloatArray:
+def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: Metric, n_classes: int) -> FloatArray:
     """Return the score of each prediction under each weighting of the examples.
 
     Args:
@@ -171,6 +178,7 @@ def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: 
         gold: right labels [n].
         counts: how often each example counts [resample,n].
         metric: how answers are counted.
+        n_classes: classes of the task, absent ones included.
 
     Returns:
         Scores [resample,k].
@@ -178,15 +186,15 @@ def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: 
     weights = np.asarray(counts, dtype=np.float64)
     if metric == "accuracy":
         return weights @ (predicted == gold[None]).T.astype(np.float64) / weights.sum(axis=1, keepdims=True)
-    labels = np.union1d(np.unique(gold), np.unique(predicted))
+    labels = np.arange(n_classes)
     gold_is = gold[None, :] == labels[:, None]
     scores = []
     for row in predicted:
         row_is = row[None, :] == labels[:, None]
         hits = weights @ (gold_is & row_is).T
         present = weights @ gold_is.T + weights @ row_is.T  # twice the hits plus both kinds of errors
-        f1 = np.divide(2.0 * hits, present, out=np.full_like(hits, np.nan), where=present > 0)
-        scores.append(np.nanmean(f1, axis=1))
+        f1 = np.divide(2.0 * hits, present, out=np.zeros_like(hits), where=present > 0)
+        scores.append(f1.mean(axis=1))
     return np.array(scores).T
 
 

@@ -102,6 +102,8 @@ def expand(names: Iterable[str]) -> tuple[Task, ...]:
     for name in names:
         group = name.removeprefix("@")
         if name.startswith("@") and group not in GROUPS:
-            raise InputError(f"there is no group of tasks {name!r}", fix=nearest(group, list(GROUPS)))
+            raise InputError(
+                f"there is no group of tasks {name!r}", fix=nearest(name, [f"@{known}" for known in GROUPS])
+            )
         tasks.update((task.name, task) for task in (GROUPS[group] if name.startswith("@") else (find(name),)))
     return tuple(tasks.values())
