@@ -30,7 +30,9 @@ OWN_COLUMNS = {
     "random prompt": "random prompt, %",
     "best_baseline": "best baseline",
     "difference": "gain, points",
-    "low": "95 % from",
+    "examples_interval": "over examples",
+    "seeds_interval": "over seeds",
+    "low": "widest from",
     "high": "to",
     "excludes_zero": "excludes 0",
 }
@@ -79,8 +81,8 @@ def _gains(results: Results, backbone: str, own: pd.DataFrame) -> Drawing:
     return Drawing(
         name=f"gain-{slug(backbone)}",
         title=f"Own score minus best baseline, {backbone}",
-        caption=f"Mean over {seeds_of(results)}, {examples_of(results)}. Bars are 95 % intervals: "
-        f"{own['interval'].dropna().iloc[0]}. Hollow points hold zero. The best baseline is chosen on the same "
+        caption=f"Mean over {seeds_of(results)}, {examples_of(results)}. Bars are the widest of the 95 % intervals "
+        f"of the table below. Hollow points hold zero. The best baseline is chosen on the same "
         "examples, which works against the trained prompt.",
         draw=drawn(partial(figures.intervals, own, title=f"What training the prompt gains, {backbone}")),
         frame=own,
@@ -91,22 +93,37 @@ def _gains(results: Results, backbone: str, own: pd.DataFrame) -> Drawing:
 
 def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
     shown = own.copy()
-    shown["spread"] = [
-        "–" if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}"
-        for low, high in zip(own["score_low"], own["score_high"], strict=True)
-    ]
+    shown["spread"] = _ranges(own["score_low"], own["score_high"])
+    shown["examples_interval"] = _ranges(own["examples_low"], own["examples_high"])
+    shown["seeds_interval"] = _ranges(own["seeds_low"], own["seeds_high"])
+    needs_seeds = ("spread", "seeds_interval")
     return Table(
         name=f"own-scores-{slug(backbone)}",
         title=f"Own scores, {backbone}",
         caption=f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is "
-        "paired over examples; with several seeds its interval resamples seeds and examples together. Intervals over "
-        "examples alone and over seeds alone are in the CSV.",
+        "paired over examples. Its 95 % intervals: bootstrap over examples with the prompts held fixed, t over seeds "
+        "with the examples held fixed, and the widest of these and of a bootstrap over both, on which the last column "
+        "rests. The draws of the random prompt are held fixed.",
         frame=shown,
-        columns={name: words for name, words in OWN_COLUMNS.items() if name != "spread" or len(results.seeds) > 1},
+        columns={
+            name: words for name, words in OWN_COLUMNS.items() if name not in needs_seeds or len(results.seeds) > 1
+        },
         percent=("score", "no prompt", "majority", "random prompt", "difference", "low", "high"),
         snippet=snippet(results, f'results.own_scores("{backbone}")'),
         keys=_own_keys(own),
     )
+
+
+def _ranges(low: pd.Series, high: pd.Series) -> list[str]:
+    """Return intervals of fractions as text, in percent or points."""
+    return [
+        "–" if np.isnan(a) else f"{_decimal(100 * a)} to {_decimal(100 * b)}" for a, b in zip(low, high, strict=True)
+    ]
+
+
+def _decimal(value: float) -> str:
+    """Return a number with one digit and a typographic minus."""
+    return f"{value:.1f}".replace("-", "−")
 
 
 def _own_keys(own: pd.DataFrame) -> tuple[str, ...]:
