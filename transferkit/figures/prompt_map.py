@@ -48,19 +48,24 @@ def prompt_map(
 
 
 def _name_tasks(ax: Axes, trained: pd.DataFrame) -> None:
-    """Write each task's name beside its first seed, where no name is yet."""
-    spans = [max(float(np.ptp(trained[axis])), 1e-12) for axis in ("x", "y")]
+    """Write each task's name beside the seed that stands most alone; where no place is free its hover text serves."""
+    spans = np.array([max(float(np.ptp(trained[axis])), 1e-12) for axis in ("x", "y")])
+    at = trained[["x", "y"]].to_numpy(dtype=float) / spans
+    apart = np.linalg.norm(at[:, None] - at[None], axis=-1) + 9.0 * np.eye(len(at))
     taken: list[tuple[float, float, float]] = []  # centre and half width, in shares of the spans
-    for task, rows in trained.groupby("task"):
-        x, y = (float(v) for v in rows.sort_values("seed")[["x", "y"]].iloc[0])
-        half = 0.011 * len(str(task))
-        centres = [(x / spans[0] + r * (half + 0.03), y / spans[1] + u * 0.05, half) for r, u, _ in PLACES]
-        free = [all(abs(a - c) > half + h or abs(b - d) > 0.05 for c, d, h in taken) for a, b, _ in centres]
-        place = free.index(True) if True in free else 0
-        right, up, align = PLACES[place]
-        taken.append(centres[place])
-        offset = (7 * right, 6 if up > 0 else -13 if up < 0 else -3)
-        ax.annotate(str(task), (x, y), offset, textcoords="offset points", ha=align, fontsize=7, color=INK)
+    for number in np.argsort(-apart.min(axis=1), kind="stable"):
+        task, x, y = trained["task"].iloc[number], *at[number]
+        if task in {text.get_text() for text in ax.texts}:
+            continue
+        half = 0.012 * len(str(task))
+        for right, up, align in PLACES:
+            centre = (x + right * (half + 0.03), y + up * 0.05)
+            if all(abs(centre[0] - a) > half + h or abs(centre[1] - b) > 0.055 for a, b, h in taken):
+                taken.append((*centre, half))
+                offset = (7 * right, 6 if up > 0 else -13 if up < 0 else -3)
+                where = tuple(at[number] * spans)
+                ax.annotate(str(task), where, offset, textcoords="offset points", ha=align, fontsize=7, color=INK)
+                break
 
 
 def _legend(ax: Axes, colours: dict[str, str], marks: dict[int, str], *, has_initial: bool) -> None:
