@@ -6,7 +6,6 @@ locks; of several writers of one key the first wins and the others discard an eq
 
 import contextlib
 import csv
-import hashlib
 import io
 import json
 import os
@@ -23,11 +22,11 @@ from pydantic import ValidationError
 from transferkit import artifacts
 from transferkit.artifacts import Artifact
 from transferkit.errors import InputError, StoreError
+from transferkit.manifests import check, manifest_of
 from transferkit.places import FOLDERS, place
 from transferkit.specs import Spec, from_json, key, to_json
 
 FORMAT = 1
-UNHASHED = frozenset({"meta.json", "manifest.json"})
 Overwrite = Literal["only-missing", "always"]
 
 
@@ -86,7 +85,7 @@ class Store:
                 artifact.write(folder)
                 (folder / "spec.json").write_text(to_json(spec), encoding="utf-8")
                 (folder / "meta.json").write_text(json.dumps(dict(meta or {}), indent=1, sort_keys=True) + "\n")
-                (folder / "manifest.json").write_text(json.dumps(_manifest(folder), indent=1, sort_keys=True) + "\n")
+                (folder / "manifest.json").write_text(json.dumps(manifest_of(folder), indent=1, sort_keys=True) + "\n")
                 _flush(folder)
                 final.parent.mkdir(parents=True, exist_ok=True)
                 _rename(folder, final, replace=overwrite == "always")
@@ -230,35 +229,6 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(folder.with_name(folder.name + "-old"), ignore_errors=True)
-
-
-def check(folder: Path) -> list[str]:
-    """Return what is wrong with an artifact's files against its manifest."""
-    try:
-        recorded = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
-        return [f"manifest.json cannot be read ({error})"]
-    if not isinstance(recorded, dict):
-        return ["manifest.json holds no list of files"]
-    present = _manifest(folder)
-    return [
-        *(f"{name} is missing" for name in sorted({*recorded, "spec.json"} - present.keys())),
-        *(f"{name} is not in the manifest" for name in sorted(present.keys() - recorded.keys())),
-        *(
-            f"{name} was altered"
-            for name in sorted(recorded.keys() & present.keys())
-            if recorded[name] != present[name]
-        ),
-    ]
-
-
-def _manifest(folder: Path) -> dict[str, dict[str, object]]:
-    """Return size and SHA-256 of every file that may not change."""
-    return {
-        path.name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name not in UNHASHED
-    }
 
 
 def _rename(folder: Path, final: Path, *, replace: bool) -> None:

@@ -19,6 +19,7 @@ import pytest
 from transferkit import store as store_module
 from transferkit.artifacts import Artifact, Examples, Neurons, Prompt, Score
 from transferkit.errors import InputError, StoreError
+from transferkit.manifests import UNHASHED
 from transferkit.places import slug, source_label
 from transferkit.specs import (
     BackboneSpec,
@@ -191,7 +192,7 @@ def test_every_altered_byte_and_missing_file_is_found(store: Store, kind: str) -
     spec, artifact = HELD[kind]
     folder = store.put(spec, artifact)
     for path in sorted(folder.iterdir()):
-        if path.name in store_module.UNHASHED:
+        if path.name in UNHASHED:
             continue
         whole = path.read_bytes()
         path.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
@@ -266,7 +267,7 @@ def test_a_full_disk_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatc
         if when == "artifact":
             patched.setattr(Prompt, "write", fail)
         elif when == "manifest":
-            patched.setattr(store_module, "_manifest", fail)
+            patched.setattr(store_module, "manifest_of", fail)
         elif when == "fsync":
             patched.setattr(os, "fsync", fail)
         else:
