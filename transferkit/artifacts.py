@@ -16,7 +16,16 @@ from safetensors.numpy import load_file, save_file
 
 from transferkit.errors import StoreError
 from transferkit.shapes import BoolArray, FloatArray, IntArray
-from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec
+from transferkit.specs import (
+    ExamplesSpec,
+    ImportedPromptSpec,
+    ImportedScoreSpec,
+    NeuronsSpec,
+    PromptSpec,
+    ScoreSpec,
+    Spec,
+    WordsSpec,
+)
 
 PEFT_FIELDS = ("base_model_name_or_path", "num_attention_heads", "num_layers")
 Cell = float | int | str | None
@@ -28,26 +37,26 @@ class Prompt:
 
     Attributes:
         vectors: trained rows [P,d], float32.
-        initial: the rows training began from, P0 [P,d].
+        initial: the rows training began from, P0 [P,d]; None where they are not known.
         live: rows the backbone really reads [P].
         history: one record per evaluation: step, train_loss, selection_score, selection_loss, prompt_norm, …
         peft: what PEFT must know of the backbone (its id, layers and heads); None when PEFT has no such kind of prompt.
+        early: the rows at the recipe's fixed early step [P,d]; None where none were kept.
     """
 
     kind: ClassVar[str] = "prompt"
     vectors: FloatArray
-    initial: FloatArray
+    initial: FloatArray | None
     live: BoolArray
     history: Sequence[Mapping[str, Cell]] = ()
     peft: Mapping[str, str | int] | None = None
+    early: FloatArray | None = None
 
     def write(self, folder: Path) -> None:
         """Write `adapter_model.safetensors`, `history.csv` and, where PEFT can read the prompt, its config."""
-        arrays = {
-            "prompt_embeddings": np.ascontiguousarray(self.vectors, dtype=np.float32),
-            "initial": np.ascontiguousarray(self.initial, dtype=np.float32),
-            "live": np.ascontiguousarray(self.live, dtype=np.uint8),
-        }
+        rows = {"prompt_embeddings": self.vectors, "initial": self.initial, "early": self.early}
+        arrays = {n: np.ascontiguousarray(array, dtype=np.float32) for n, array in rows.items() if array is not None}
+        arrays["live"] = np.ascontiguousarray(self.live, dtype=np.uint8)
         save_file(arrays, folder / "adapter_model.safetensors")
         _write_table(folder / "history.csv", self.history)
         if self.peft is not None:
@@ -69,10 +78,11 @@ class Prompt:
         config = folder / "adapter_config.json"
         return cls(
             vectors=arrays["prompt_embeddings"],
-            initial=arrays["initial"],
+            initial=arrays.get("initial"),
             live=arrays["live"].astype(bool),
             history=_read_table(folder / "history.csv"),
             peft={name: said[name] for name in PEFT_FIELDS} if (said := _config(config)) else None,
+            early=arrays.get("early"),
         )
 
 
@@ -82,22 +92,28 @@ class Score:
 
     Attributes:
         metrics: fractions by name: the task's metric, accuracy, and the mean cross-entropy `loss` where there is one.
-        predicted: predicted label of each example of the split, as an index into the task's labels [n].
+        predicted: predicted label of each example of the split, as an index into the task's labels [n]; None where
+            only the score came down to us.
         n_truncated: examples whose text was cut to fit.
     """
 
     kind: ClassVar[str] = "score"
     metrics: Mapping[str, float]
-    predicted: IntArray
+    predicted: IntArray | None
     n_truncated: int = 0
+
+    @property
+    def n(self) -> int:
+        """Number of examples; 0 where it is not known."""
+        return 0 if self.predicted is None else len(self.predicted)
 
     def write(self, folder: Path) -> None:
         """Write `score.json`."""
         record = {
             "metrics": dict(self.metrics),
-            "n": len(self.predicted),
+            "n": self.n,
             "n_truncated": self.n_truncated,
-            "predicted": [int(label) for label in self.predicted],
+            "predicted": None if self.predicted is None else [int(label) for label in self.predicted],
         }
         _write_json(folder / "score.json", record)
 
@@ -105,7 +121,8 @@ class Score:
     def read(cls, folder: Path) -> Self:
         """Read what `write` wrote."""
         record = json.loads((folder / "score.json").read_text())
-        return cls(record["metrics"], np.asarray(record["predicted"], dtype=np.int64), record["n_truncated"])
+        predicted = None if record["predicted"] is None else np.asarray(record["predicted"], dtype=np.int64)
+        return cls(record["metrics"], predicted, record["n_truncated"])
 
 
 @dataclass(frozen=True)
@@ -128,6 +145,40 @@ class Neurons:
         """Read what `write` wrote."""
         arrays = load_file(folder / "neurons.safetensors")
         return cls(np.unpackbits(arrays["bits"], axis=1, count=int(arrays["n_neurons"][0])).astype(bool))
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a prompt's rows are near to among the words of a vocabulary, by cosine.
+
+    Attributes:
+        nearest: the k nearest words of each row, nearest first [P][k].
+        similarity: their cosines [P,k].
+        began: the nearest word of each row before training [P]; None where that is not known.
+        control: cosine of the nearest word of each of P random directions: what nearness is worth here [P].
+    """
+
+    kind: ClassVar[str] = "words"
+    nearest: Sequence[Sequence[str]]
+    similarity: FloatArray
+    began: Sequence[str] | None
+    control: FloatArray
+
+    def write(self, folder: Path) -> None:
+        """Write `words.json`, cosines to six digits."""
+        record = {
+            "nearest": [list(row) for row in self.nearest],
+            "similarity": np.round(np.asarray(self.similarity, dtype=np.float64), 6).tolist(),
+            "began": None if self.began is None else list(self.began),
+            "control": np.round(np.asarray(self.control, dtype=np.float64), 6).tolist(),
+        }
+        _write_json(folder / "words.json", record)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote."""
+        record = json.loads((folder / "words.json").read_text())
+        return cls(record["nearest"], np.array(record["similarity"]), record["began"], np.array(record["control"]))
 
 
 @dataclass(frozen=True)
@@ -157,12 +208,15 @@ class Examples:
         return cls(np.asarray(record["gold"], dtype=np.int64), record["hashes"], record["notes"])
 
 
-Artifact = Prompt | Score | Neurons | Examples
+Artifact = Prompt | Score | Neurons | Words | Examples
 _KINDS: dict[type[Spec], type[Artifact]] = {  # type: ignore[valid-type]
     PromptSpec: Prompt,
     ScoreSpec: Score,
     NeuronsSpec: Neurons,
+    WordsSpec: Words,
     ExamplesSpec: Examples,
+    ImportedPromptSpec: Prompt,
+    ImportedScoreSpec: Score,
 }
 
 

@@ -5,6 +5,9 @@ from pathlib import PurePosixPath
 
 from transferkit.specs import (
     BackboneSpec,
+    ImportedPromptSpec,
+    ImportedScoreSpec,
+    ImportedSource,
     Majority,
     NeuronsSpec,
     NoPrompt,
@@ -13,20 +16,32 @@ from transferkit.specs import (
     RandomPrompt,
     ScoreSpec,
     Spec,
+    UnseenPrompt,
+    WordsSpec,
     key,
 )
 
-FOLDERS = {"prompt": "prompts", "score": "scores", "neurons": "neurons", "examples": "data"}
+FOLDERS = {
+    "prompt": "prompts",
+    "score": "scores",
+    "neurons": "neurons",
+    "words": "words",
+    "examples": "data",
+    "imported_prompt": "prompts",
+    "imported_score": "scores",
+}
 
 
 def place(spec: Spec) -> PurePosixPath:
     """Return the folder of a spec's artifact, relative to the store."""
     if isinstance(spec, PromptSpec):
         parts = (slug(spec.backbone), spec.task.name, f"seed{spec.seed}-{key(spec)}")
-    elif isinstance(spec, ScoreSpec):
+    elif isinstance(spec, ImportedPromptSpec):
+        parts = (slug(spec.backbone), spec.task.name, f"{spec.origin.collection}-{key(spec)}")
+    elif isinstance(spec, (ScoreSpec, ImportedScoreSpec)):
         name = f"{source_label(spec.source, spec.backbone)}-{key(spec)}"
         parts = (slug(spec.backbone), spec.task.name, name)
-    elif isinstance(spec, NeuronsSpec):
+    elif isinstance(spec, (NeuronsSpec, WordsSpec)):
         parts = (slug(spec.backbone), f"{source_label(spec.source, spec.backbone)}-{key(spec)}")
     else:
         parts = (f"{spec.task.name}-{spec.split}-{key(spec)}",)
@@ -39,7 +54,7 @@ def slug(backbone: BackboneSpec) -> str:
     return name if backbone.dtype == "float32" else f"{name}-{backbone.dtype}"
 
 
-def source_label(source: PromptSource, backbone: BackboneSpec) -> str:
+def source_label(source: PromptSource | ImportedSource, backbone: BackboneSpec) -> str:
     """Return a short readable name of what is put before the text."""
     if isinstance(source, NoPrompt):
         return "none"
@@ -48,4 +63,6 @@ def source_label(source: PromptSource, backbone: BackboneSpec) -> str:
     if isinstance(source, RandomPrompt):
         return f"random{source.seed}"
     origin = "" if source.backbone == backbone.name else re.sub(r"[^A-Za-z0-9._-]+", "-", source.backbone) + "-"
+    if isinstance(source, UnseenPrompt):
+        return f"{'projected-' if source.projected else ''}{origin}{source.task}"
     return f"{origin}{source.task}-seed{source.seed}"

@@ -42,7 +42,7 @@ su2022 = Recipe(
     backbone_dropout=True,
 )
 
-# Vu et al. 2022 (SPoT), source prompts: sampled vocabulary, dropout 0.1, 262,144 steps.
+# Vu et al. 2022 (SPoT), source prompts: sampled vocabulary, dropout 0.1, 262,144 steps; task embedding at 10,000.
 spot2022 = Recipe(
     prompt_length=100,
     initial=VocabularyInitial(),
@@ -54,6 +54,7 @@ spot2022 = Recipe(
     steps=262_144,
     evaluate_every=500,
     backbone_dropout=True,
+    early_step=10_000,
 )
 
 # Liu et al. 2022 (LPT) without a generator, RoBERTa-large, few-shot script: in front of block 12, warm-up 6 %.

@@ -13,7 +13,7 @@ from transferkit.checks import check
 from transferkit.errors import StoreError
 from transferkit.executors import Executor, Inline
 from transferkit.progress import Quiet, Reporter
-from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, key
+from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, WordsSpec, key
 from transferkit.store import Overwrite, Store
 from transferkit.study import Study
 from transferkit.tasks.base import Task
@@ -28,7 +28,7 @@ class Plan:
     """What a study lacks.
 
     Attributes:
-        examples, prompts, scores, neurons: groups of missing artifacts, in the order of working.
+        examples, prompts, scores, neurons, words: groups of missing artifacts, in the order of working.
         n_present: artifacts that are there already.
     """
 
@@ -36,12 +36,13 @@ class Plan:
     prompts: tuple[Group, ...]
     scores: tuple[Group, ...]
     neurons: tuple[Group, ...]
+    words: tuple[Group, ...]
     n_present: int
 
     @property
     def n_missing(self) -> int:
         """Artifacts to make."""
-        groups = (*self.examples, *self.prompts, *self.scores, *self.neurons)
+        groups = (*self.examples, *self.prompts, *self.scores, *self.neurons, *self.words)
         return sum(len(group.specs) for group in groups)
 
 
@@ -88,6 +89,7 @@ def plan(
         prompts=grouped(PromptSpec, key),
         scores=grouped(ScoreSpec, lambda s: (s.backbone, key(ExamplesSpec(task=s.task)))),
         neurons=grouped(NeuronsSpec, lambda s: s.backbone),
+        words=grouped(WordsSpec, lambda s: s.backbone),
         n_present=len(specs) - len(missing),
     )
 
@@ -107,7 +109,7 @@ def fill(
     Args:
         asked: the study.
         store: where everything goes.
-        stages: "train" makes prompts, "measure" scores and neurons; measuring needs the prompts.
+        stages: "train" makes prompts, "measure" scores, neurons and nearest words; measuring needs the prompts.
         overwrite: "always" makes everything anew.
         device: "auto" takes a GPU when there is one.
         cache: the catalogue's folder; the user's cache by default.
@@ -131,6 +133,7 @@ def fill(
     executor.run("train", todo.prompts, store, reporter)
     executor.run("score", todo.scores, store, reporter)
     executor.run("neurons", todo.neurons, store, reporter)
+    executor.run("words", todo.words, store, reporter)
     store.write_file(store.root / "studies" / f"{asked.name}.json", study.to_json(asked))
     store.write_index()
     asked_now = [s for s in asked.specs() if _stage(s) in stages]

@@ -125,7 +125,7 @@ class Store:
         Raises:
             StoreError: a spec file cannot be read.
         """
-        for name in FOLDERS.values() if kind is None else [FOLDERS[kind]]:
+        for name in dict.fromkeys(FOLDERS.values()) if kind is None else [FOLDERS[kind]]:
             for manifest in sorted((self.root / name).rglob("manifest.json")):
                 path = manifest.with_name("spec.json")
                 try:
@@ -151,7 +151,7 @@ class Store:
     def verify(self) -> dict[Path, list[str]]:
         """Re-hash every file; return the problems by folder, nothing for a sound one."""
         problems: dict[Path, list[str]] = {}
-        for name in FOLDERS.values():
+        for name in dict.fromkeys(FOLDERS.values()):
             for manifest in sorted((self.root / name).rglob("manifest.json")):
                 if found := check(manifest.parent):
                     problems[manifest.parent] = found

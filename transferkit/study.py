@@ -40,6 +40,7 @@ from transferkit.specs import (
     TrainedPrompt,
     UniformInitial,
     VocabularyInitial,
+    WordsSpec,
     key,
 )
 from transferkit.tasks.base import Sizes, Task
@@ -85,6 +86,7 @@ class Study:
             where backbones share vocabulary and width.
         limit: score at most this many examples per task, for a trial; prompts stay the same.
         neurons: which feed-forward neurons count as activated; false (in Python also None) leaves them out.
+        nearest_words: words of the vocabulary kept per prompt row; 0 leaves them out.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
@@ -101,6 +103,7 @@ class Study:
     random_prompts: int = Field(default=3, ge=1)
     across_backbones: bool = False
     neurons: NeuronSite | Literal[False] | None = NeuronSite()
+    nearest_words: int = Field(default=5, ge=0)
     limit: int | None = Field(default=None, ge=1)
     folder: str = "."
 
@@ -228,6 +231,20 @@ class Study:
             or (isinstance(source, TrainedPrompt) and source.backbone == model.spec.name)
         ]
 
+    def words(self) -> list[WordsSpec]:
+        """Return the vocabulary look-ups to make: of every prompt on its own backbone, where prompts stand among words.
+
+        A prompt that joins the rows in front of a block is no row of the word table, so nearness would mean nothing.
+        """
+        if not self.nearest_words or self.recipe.placement.entry != "words":
+            return []
+        return [
+            WordsSpec(source=source, backbone=model.spec, readout=self.readout_of(model), n_nearest=self.nearest_words)
+            for model in self.models
+            for source in self.sources(model)
+            if isinstance(source, TrainedPrompt) and source.backbone == model.spec.name
+        ]
+
     def examples(self) -> list[ExamplesSpec]:
         """Return the splits whose gold labels the analysis needs."""
         return [ExamplesSpec(task=task) for task in self.scored_tasks]
@@ -238,6 +255,7 @@ class Study:
         yield from self.prompts()
         yield from self.scores()
         yield from self.neuron_sets()
+        yield from self.words()
 
 
 _STUDY: TypeAdapter[Study] = TypeAdapter(Study)

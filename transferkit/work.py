@@ -20,7 +20,7 @@ from transferkit.backbones.loading import Device
 from transferkit.batches import Encoded, encode
 from transferkit.errors import InputError, RunError
 from transferkit.examples import Examples, load
-from transferkit.measures import activated, majority_score, score_all
+from transferkit.measures import activated, majority_score, nearest_words, score_all
 from transferkit.predictions import Entrant
 from transferkit.prompts import Data, make_initial, train
 from transferkit.readouts import make_readout
@@ -36,6 +36,7 @@ from transferkit.specs import (
     ScoreSpec,
     Spec,
     TrainedPrompt,
+    WordsSpec,
     key,
 )
 from transferkit.store import Overwrite, Store
@@ -89,6 +90,8 @@ class Workshop:
             self._make_prompt(group, advance)
         elif isinstance(first, ScoreSpec):
             self._make_scores(group, advance)
+        elif isinstance(first, WordsSpec):
+            self._make_words(group, advance)
         else:
             self._make_neurons(group, advance)
 
@@ -164,6 +167,16 @@ class Workshop:
         found = activated(backbone, [entrant for _, entrant in pairs], specs[0].site, has_mask=has_mask)
         for (spec, _), neurons in zip(pairs, found, strict=True):
             self._put(spec, neurons, begun)
+            advance(1, backbone.spec.name)
+
+    def _make_words(self, group: Group, advance: Advance) -> None:
+        for spec in group.specs:
+            assert isinstance(spec, WordsSpec)
+            assert isinstance(spec.source, TrainedPrompt)  # a study asks for no others
+            begun = time.process_time()
+            backbone = self.backbone(group, spec.readout.kind)
+            prompt = self.prompt(spec.source.key)
+            self._put(spec, nearest_words(backbone, prompt, n_nearest=spec.n_nearest), begun)
             advance(1, backbone.spec.name)
 
     # --- what they need, kept as long as it serves -------------------------------------------------------------------

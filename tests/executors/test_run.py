@@ -137,7 +137,7 @@ def test_more_seeds_add_to_what_is_there(filled: tuple[Study, Store], tmp_path: 
     store = Store(shutil.copytree(kept.root, tmp_path / "runs"))
     before = contents(store.root)
     outcome = fill(dataclasses.replace(asked, seeds=(0, 1)), store)
-    assert outcome.n_made == 2 + 4 + 2
+    assert outcome.n_made == 2 + 4 + 2 + 2
     after = contents(store.root)
     assert {
         name: after[name] for name in before if name not in ("index.csv", "studies/study.json")
@@ -198,7 +198,7 @@ def test_progress_adds_up(asked: Study, store: Store) -> None:
             return Phase()
 
     fill(asked, store, reporter=Counting())
-    assert phases == {"data": [2, 2], "train": [12, 12], "score": [160, 160], "neurons": [3, 3]}
+    assert phases == {"data": [2, 2], "train": [12, 12], "score": [160, 160], "neurons": [3, 3], "words": [2, 2]}
 
 
 def test_two_backbones_and_readouts(models: Path, tmp_path: Path, store: Store) -> None:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from prompts.toy_training import TASK, toy_examples
 
 from transferkit import predictions
+from transferkit.artifacts import Prompt
 from transferkit.backbones import Backbone
 from transferkit.batches import Encoded, encode
 from transferkit.errors import InputError
-from transferkit.measures import activated, majority_score, score_all
+from transferkit.measures import activated, majority_score, nearest_words, score_all
 from transferkit.predictions import Entrant, class_scores, count_right, metrics_of
 from transferkit.readouts import make_readout
 from transferkit.specs import EmbeddingReadout, MaskedReadout, NeuronSite, Placement
@@ -234,3 +235,23 @@ def test_prompts_activate_different_neurons(tiny_bert: Backbone) -> None:
 def test_prompts_above_block_0_are_refused(tiny_bert: Backbone) -> None:
     with pytest.raises(InputError, match=r"above block 0.*\n.*leave out neurons"):
         activated(tiny_bert, [Entrant(rows(3, 0), LATE)], NeuronSite(), has_mask=True)
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+def test_nearest_words_equal_a_loop_over_the_vocabulary(tiny: Backbone) -> None:
+    table = tiny.words(torch.arange(len(tiny.tokenizer))).detach().double().numpy()
+    vectors, initial = rows(3, 6).numpy(), table[[7, 9, 11]].astype(np.float32)
+    found = nearest_words(tiny, Prompt(vectors, initial, np.ones(3, dtype=bool)), n_nearest=2)
+    for row, words, similarity in zip(vectors, found.nearest, found.similarity, strict=True):
+        cosines = [row @ word / np.linalg.norm(row) / max(np.linalg.norm(word), 1e-12) for word in table]
+        best = sorted(range(len(table)), key=lambda i: -cosines[i])[:2]
+        np.testing.assert_allclose(similarity, [cosines[i] for i in best], atol=1e-6)
+        assert list(words) == tiny.tokenizer.convert_ids_to_tokens(best)
+    assert found.began == tiny.tokenizer.convert_ids_to_tokens([7, 9, 11])
+    assert found.control.shape == (3,)
+    assert (found.control < 1).all()
+
+
+def test_a_prompt_of_unknown_start_has_no_words_it_began_as(tiny_bert: Backbone) -> None:
+    found = nearest_words(tiny_bert, Prompt(rows(2, 0).numpy(), None, np.ones(2, dtype=bool)), n_nearest=1)
+    assert found.began is None

@@ -68,6 +68,14 @@ def test_history_says_what_happened(tiny_bert: Backbone, tmp_path: Path) -> None
     assert health["steps"] == 10
 
 
+def test_the_rows_at_the_early_step_are_kept(tiny_bert: Backbone, tmp_path: Path) -> None:
+    prompt, _ = Toy.of(tiny_bert, toy_recipe(steps=10, early_step=4)).run(tmp_path / "whole")
+    short, _ = Toy.of(tiny_bert, toy_recipe(steps=4, select="last")).run(tmp_path / "short")
+    assert prompt.early is not None
+    assert prompt.early.tobytes() == short.vectors.tobytes()
+    assert short.early is None
+
+
 @pytest.mark.parametrize(
     "placement", [Placement(), Placement(where="end"), Placement(entry="block", insert_after=2, where="after_first")]
 )

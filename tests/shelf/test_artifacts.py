@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from safetensors.numpy import load_file
 
 from transferkit import artifacts
-from transferkit.artifacts import Examples, Neurons, Prompt, Score
+from transferkit.artifacts import Examples, Neurons, Prompt, Score, Words
 from transferkit.errors import StoreError
 from transferkit.specs import BackboneSpec, MaskedReadout, NeuronsSpec, NoPrompt
 
@@ -48,15 +48,18 @@ def prompts(draw: st.DrawFn) -> Prompt:
         {"base_model_name_or_path": WORDS, "num_attention_heads": st.integers(1, 9), "num_layers": st.integers(1, 9)}
     )
     live = draw(arrays.arrays(bool, shape[0]))
-    return Prompt(draw(rows), draw(rows), live, history, draw(peft))
+    return Prompt(draw(rows), draw(st.none() | rows), live, history, draw(peft), draw(st.none() | rows))
 
 
 @QUICK
 @given(prompts())
 def test_prompts_round_trip(prompt: Prompt) -> None:
     again = round_trip(prompt)
-    for name in ("vectors", "initial"):
+    for name in ("vectors", "initial", "early"):
         ours, theirs = getattr(prompt, name), getattr(again, name)
+        if ours is None:
+            assert theirs is None
+            continue
         assert theirs.dtype == np.float32
         assert ours.tobytes() == theirs.tobytes()
     assert again.live.dtype == bool
@@ -154,3 +157,18 @@ def test_what_cannot_be_read_names_folder_and_fix(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="remove the folder") as failure:
         artifacts.read(spec, tmp_path)
     assert str(tmp_path) in failure.value.problem
+
+
+def test_a_score_alone_round_trips() -> None:
+    again = round_trip(Score({"accuracy": 0.5}, None))
+    assert again.predicted is None
+    assert again.n == 0
+
+
+def test_words_round_trip() -> None:
+    words = Words([["a", "ü"], ["b", "##c"]], np.array([[0.5, 0.25], [1.0, -0.5]]), None, np.array([0.125, 0.5]))
+    again = round_trip(words)
+    assert again.nearest == words.nearest
+    assert again.began is None
+    assert again.similarity.tolist() == words.similarity.tolist()
+    assert again.control.tolist() == words.control.tolist()

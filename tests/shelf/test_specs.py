@@ -8,6 +8,7 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,9 @@ from transferkit.specs import (
     BackboneSpec,
     EmbeddingReadout,
     ExamplesSpec,
+    ImportedPromptSpec,
+    ImportedScoreSpec,
+    ImportedTask,
     LabelWordsInitial,
     Majority,
     MaskedReadout,
@@ -25,6 +29,7 @@ from transferkit.specs import (
     NeuronsSpec,
     NoPrompt,
     NormalInitial,
+    Origin,
     Placement,
     PromptInitial,
     PromptSpec,
@@ -35,6 +40,7 @@ from transferkit.specs import (
     TextInitial,
     TrainedPrompt,
     UniformInitial,
+    UnseenPrompt,
     VocabularyInitial,
     canonical,
     from_json,
@@ -303,3 +309,21 @@ def test_numbers_that_json_lacks_have_no_key(value: float) -> None:
 def test_what_is_no_spec_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         from_json(text)
+
+
+def test_imported_specs_round_trip_and_are_named_by_their_bytes() -> None:
+    origin = Origin(collection="su2022", file="task_prompt_emb/a/task_prompt", sha256="1" * 64)
+    backbone = BackboneSpec(name="Roberta", revision="published")
+    spec = ImportedPromptSpec(origin=origin, backbone=backbone, task=ImportedTask(name="SST2", n_classes=2))
+    score = ImportedScoreSpec(
+        origin=origin,
+        backbone=backbone,
+        source=UnseenPrompt(task="SST2", backbone="Bert"),
+        task=ImportedTask(name="squad", metric="bleu_like"),
+    )
+    for one in (spec, score):
+        assert from_json(to_json(one)) == one
+    moved = dataclasses.replace(spec, origin=dataclasses.replace(origin, file="elsewhere"))
+    assert key(moved) == key(spec)
+    assert key(dataclasses.replace(spec, origin=dataclasses.replace(origin, sha256="2" * 64))) != key(spec)
+    assert (spec.task.chance, np.isnan(score.task.chance)) == (0.5, True)

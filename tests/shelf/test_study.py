@@ -301,6 +301,18 @@ def test_a_file_can_leave_neurons_out() -> None:
     assert read(HEAD + "neurons = false" + OWN).neuron_sets() == []
 
 
+def test_words_are_looked_up_where_prompts_stand_among_words() -> None:
+    asked = Study(backbones=["tiny"], tasks=["bbc_news"], nearest_words=3)
+    assert [spec.n_nearest for spec in asked.words()] == [3]
+    late = Recipe(placement=Placement(entry="block"))
+    assert dataclasses.replace(asked, recipe=late).words() == dataclasses.replace(asked, nearest_words=0).words() == []
+
+
+def test_an_early_step_that_never_comes_is_refused() -> None:
+    with pytest.raises(InputError, match=r"early_step = 5 comes after the last of 4 steps"):
+        read(HEAD + "recipe = { steps = 4, early_step = 5 }" + OWN)
+
+
 def test_no_such_file() -> None:
     with pytest.raises(InputError, match=r"no study file absent\.toml"):
         from_toml("absent.toml")
@@ -317,7 +329,7 @@ def test_python_callers_meet_the_same_strictness() -> None:
 def test_one_backbone_two_tasks_three_seeds() -> None:
     asked = Study(backbones=["tiny"], tasks=["bbc_news", "rotten_tomatoes"], seeds=range(3), random_prompts=2)
     n_sources = 1 + 1 + 2 + 2 * 3  # none, majority, random, trained
-    assert kinds(asked) == {"prompt": 6, "score": 2 * n_sources, "neurons": 2 + 6, "examples": 2}
+    assert kinds(asked) == {"prompt": 6, "score": 2 * n_sources, "neurons": 2 + 6, "words": 6, "examples": 2}
     assert all(isinstance(spec, PromptSpec) and spec.readout == MaskedReadout() for spec in asked.prompts())
     (model,) = asked.models
     none, majority, *others = asked.sources(model)
@@ -338,9 +350,9 @@ def test_across_backbones(here: Path) -> None:
     other = save_tiny(here / "second", seed=1)
     asked = Study(backbones=["tiny", str(other)], tasks=["bbc_news"], seeds=[0, 1], random_prompts=1)
     n_own, n_all = 3 + 2, 3 + 4
-    assert kinds(asked) == {"prompt": 4, "score": 2 * n_own, "neurons": 2 * 3, "examples": 1}
+    assert kinds(asked) == {"prompt": 4, "score": 2 * n_own, "neurons": 2 * 3, "words": 4, "examples": 1}
     across = dataclasses.replace(asked, across_backbones=True)
-    assert kinds(across) == {"prompt": 4, "score": 2 * n_all, "neurons": 2 * 3, "examples": 1}
+    assert kinds(across) == {"prompt": 4, "score": 2 * n_all, "neurons": 2 * 3, "words": 4, "examples": 1}
     assert {key(s) for s in asked.specs()} <= {key(s) for s in across.specs()}
     for spec in across.specs():
         if isinstance(spec, NeuronsSpec) and isinstance(spec.source, TrainedPrompt):
@@ -393,7 +405,7 @@ def test_asking_needs_no_torch(here: Path) -> None:
         "print(sorted({'torch', 'transformers', 'datasets', 'pandas', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.splitlines() == ["12", "[]"]
+    assert out.stdout.splitlines() == ["13", "[]"]
 
 
 def test_from_table_takes_plain_values() -> None:

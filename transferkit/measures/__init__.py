@@ -1,6 +1,9 @@
-"""Making. What a frozen model does when given a prompt: how often it is right, which neurons it activates."""
+"""Making. What a frozen model does when given a prompt: how often it is right, which neurons it activates, which
+words it is near to.
+"""
 
 from transferkit.measures.neurons import activated
 from transferkit.measures.scores import majority_score, score_all
+from transferkit.measures.words import nearest_words
 
-__all__ = ["activated", "majority_score", "score_all"]
+__all__ = ["activated", "majority_score", "nearest_words", "score_all"]

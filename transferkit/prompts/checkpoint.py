@@ -31,6 +31,8 @@ def save(folder: Path, run: "Run") -> None:
         "random.cpu": torch.get_rng_state(),
         **{f"optimizer.{name}": value for name, value in moments.items()},
     }
+    if run.early is not None:
+        tensors["early"] = run.early
     if run.vectors.is_cuda:
         tensors["random.cuda"] = torch.cuda.get_rng_state(run.vectors.device)
     facts = {
@@ -65,6 +67,7 @@ def load(folder: Path, run: "Run") -> bool:
     with torch.no_grad():
         run.vectors.copy_(tensors["vectors"])
     run.best = tensors["best"].to(device)
+    run.early = tensors["early"].to(device) if "early" in tensors else None
     run.step, run.stale = facts["step"], facts["stale"]
     run.best_rank = (facts["best_rank"][0], facts["best_rank"][1])
     run.best_classes = facts["best_classes"]

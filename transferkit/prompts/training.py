@@ -50,6 +50,7 @@ class Run:
     best: Float[Tensor, "P d"]
     best_rank: tuple[float, float] = (-math.inf, -math.inf)
     best_classes: int = 0
+    early: Float[Tensor, "P d"] | None = None
     step: int = 0
     stale: int = 0
     history: list[dict[str, Cell]] = field(default_factory=list)
@@ -99,6 +100,8 @@ def train(
             value, gradient = _step(spec, backbone, readout, next(batches).to(backbone.device), run)
             losses.append(value)
             run.step += 1
+            if run.step == recipe.early_step:
+                run.early = run.prompt().detach().clone()
             if run.step % recipe.evaluate_every == 0 or run.step == recipe.steps:
                 _evaluate(spec, backbone, readout, data, run, losses=losses, gradient=gradient)
                 run.seconds.append(time.perf_counter() - started)
@@ -195,6 +198,7 @@ def _finished(spec: PromptSpec, backbone: Backbone, run: Run) -> tuple[Prompt, d
         live=np.ones(len(run.best), dtype=bool),
         history=run.history,
         peft=_peft(backbone) if words else None,
+        early=None if run.early is None else run.early.cpu().numpy(),
     )
     health: Mapping[str, object] = {
         "alarms": find_alarms(run.history, n_classes=len(spec.task.labels), predicted_classes=run.best_classes),

@@ -1,0 +1,94 @@
+"""Shelf. What is asked: frozen values that name everything expensive, and the key each one hashes to."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from transferkit.specs.asked import ExamplesSpec, NeuronSite, NeuronsSpec, PromptSpec, ScoreSpec, WordsSpec
+from transferkit.specs.backbone import BackboneSpec, EmbeddingReadout, MaskedReadout, ReadoutSpec
+from transferkit.specs.imported import (
+    ImportedPromptSpec,
+    ImportedScoreSpec,
+    ImportedSource,
+    ImportedTask,
+    Origin,
+    UnseenPrompt,
+)
+from transferkit.specs.keys import KEY_DIGITS, RECIPE_VERSION, canonical, key
+from transferkit.specs.recipe import (
+    Initial,
+    LabelWordsInitial,
+    NormalInitial,
+    Placement,
+    PromptInitial,
+    Recipe,
+    TextInitial,
+    UniformInitial,
+    VocabularyInitial,
+)
+from transferkit.specs.source import Majority, NoPrompt, PromptSource, RandomPrompt, TrainedPrompt
+
+__all__ = [
+    "KEY_DIGITS",
+    "RECIPE_VERSION",
+    "AnyPromptSpec",
+    "AnyScoreSpec",
+    "BackboneSpec",
+    "EmbeddingReadout",
+    "ExamplesSpec",
+    "ImportedPromptSpec",
+    "ImportedScoreSpec",
+    "ImportedSource",
+    "ImportedTask",
+    "Initial",
+    "LabelWordsInitial",
+    "Majority",
+    "MaskedReadout",
+    "NeuronSite",
+    "NeuronsSpec",
+    "NoPrompt",
+    "NormalInitial",
+    "Origin",
+    "Placement",
+    "PromptInitial",
+    "PromptSource",
+    "PromptSpec",
+    "RandomPrompt",
+    "ReadoutSpec",
+    "Recipe",
+    "ScoreSpec",
+    "Spec",
+    "TextInitial",
+    "TrainedPrompt",
+    "UniformInitial",
+    "UnseenPrompt",
+    "VocabularyInitial",
+    "WordsSpec",
+    "canonical",
+    "from_json",
+    "key",
+    "to_json",
+]
+
+AnyPromptSpec = PromptSpec | ImportedPromptSpec
+AnyScoreSpec = ScoreSpec | ImportedScoreSpec
+Spec = Annotated[
+    PromptSpec | ScoreSpec | NeuronsSpec | WordsSpec | ExamplesSpec | ImportedPromptSpec | ImportedScoreSpec,
+    Field(discriminator="kind"),
+]
+_SPEC: TypeAdapter[Any] = TypeAdapter(Spec)
+
+
+def to_json(spec: Spec) -> str:
+    """Return the whole spec, defaults written out, as readable JSON."""
+    return json.dumps(_SPEC.dump_python(spec, mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Spec:
+    """Read what `to_json` wrote.
+
+    Raises:
+        pydantic.ValidationError: the text is no spec of this version.
+    """
+    return _SPEC.validate_json(text)

@@ -1,0 +1,89 @@
+"""Shelf. The specs: one frozen value per expensive thing a study asks for."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from transferkit.specs.backbone import BackboneSpec, ReadoutSpec
+from transferkit.specs.keys import RECIPE_VERSION
+from transferkit.specs.recipe import Recipe
+from transferkit.specs.source import PromptSource
+from transferkit.tasks.base import VALUE, Split, Task
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class PromptSpec:
+    """A prompt trained on one task, on one backbone, from one seed."""
+
+    kind: Literal["prompt"] = "prompt"
+    backbone: BackboneSpec
+    readout: ReadoutSpec
+    task: Task
+    seed: int = Field(ge=0)
+    recipe: Recipe
+    recipe_version: int = RECIPE_VERSION
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class ScoreSpec:
+    """What a backbone scores on a task with something in front of the text."""
+
+    kind: Literal["score"] = "score"
+    source: PromptSource
+    backbone: BackboneSpec
+    readout: ReadoutSpec
+    task: Task
+    split: Split = "report"
+    recipe_version: int = RECIPE_VERSION
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class NeuronSite:
+    """Which feed-forward numbers count as a neuron's activity, and when it is on.
+
+    Attributes:
+        tensor: before or after the activation function ("post" is what enters the down-projection).
+        position: row read: the readout's answer row, or the first or last row of the text.
+        threshold: a neuron is activated above it.
+    """
+
+    tensor: Literal["pre", "post"] = "post"
+    position: Literal["answer", "first", "last"] = "answer"
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class NeuronsSpec:
+    """The neurons a prompt activates in a backbone, on the empty text (Su et al. 2022, section 4.3)."""
+
+    kind: Literal["neurons"] = "neurons"
+    source: PromptSource
+    backbone: BackboneSpec
+    readout: ReadoutSpec
+    site: NeuronSite = NeuronSite()
+    recipe_version: int = RECIPE_VERSION
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class WordsSpec:
+    """The words of a backbone's vocabulary nearest to each row of a prompt (Lester et al. 2021, section 7).
+
+    `n_nearest` words are kept per row.
+    """
+
+    kind: Literal["words"] = "words"
+    source: PromptSource
+    backbone: BackboneSpec
+    readout: ReadoutSpec
+    n_nearest: int = Field(default=5, ge=1)
+    recipe_version: int = RECIPE_VERSION
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class ExamplesSpec:
+    """The examples of one split of a task as drawn: hash and gold label of each, never their texts."""
+
+    kind: Literal["examples"] = "examples"
+    task: Task
+    split: Split = "report"

@@ -1,0 +1,47 @@
+"""Shelf. Which frozen language model is meant, and how an answer is read off it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from transferkit.tasks.base import VALUE
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class BackboneSpec:
+    """A frozen language model.
+
+    Attributes:
+        name: catalogue name, hub id, or the folder's name of a local model.
+        revision: hub commit or tag; SHA-256 of the weights for catalogue and local models.
+        dtype: arithmetic of the frozen weights; prompts are float32 whatever it is.
+    """
+
+    name: str
+    revision: str
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class MaskedReadout:
+    """The answer is the label word most likely at the mask token."""
+
+    kind: Literal["masked"] = "masked"
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class EmbeddingReadout:
+    """The answer is the label description nearest to the pooled text.
+
+    Attributes:
+        scale: factor on the cosines before the softmax.
+        pooling: rows pooled over; "auto" follows the model's own files (mean where they say nothing).
+    """
+
+    kind: Literal["embedding"] = "embedding"
+    scale: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    pooling: Literal["auto", "mean", "first"] = "auto"
+
+
+ReadoutSpec = Annotated[MaskedReadout | EmbeddingReadout, Field(discriminator="kind")]

@@ -1,0 +1,116 @@
+"""Shelf. How a prompt begins, where it enters, and how it is trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from transferkit.tasks.base import VALUE
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class UniformInitial:
+    """Rows drawn from U[low, high] (Lester et al. 2021, section 3.2, uses ± 0.5)."""
+
+    kind: Literal["uniform"] = "uniform"
+    low: float = Field(default=-0.5, allow_inf_nan=False)
+    high: float = Field(default=0.5, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class NormalInitial:
+    """Rows drawn from N(0, std²) (Su et al. 2022 use the backbone's initializer range, 0.02)."""
+
+    kind: Literal["normal"] = "normal"
+    std: float = Field(default=0.02, ge=0, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class VocabularyInitial:
+    """Embeddings of words drawn without replacement from the most frequent ones (Lester et al. 2021, section 3.2)."""
+
+    kind: Literal["vocabulary"] = "vocabulary"
+    population: int = Field(default=5000, ge=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class LabelWordsInitial:
+    """One row per label word, mean over its pieces; further rows from the frequent vocabulary."""
+
+    kind: Literal["label_words"] = "label_words"
+    population: int = Field(default=5000, ge=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class TextInitial:
+    """Embeddings of a text's tokens; further rows from the frequent vocabulary."""
+
+    kind: Literal["text"] = "text"
+    text: str = Field(min_length=1)
+    population: int = Field(default=5000, ge=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class PromptInitial:
+    """Another prompt of the store, by key (transfer as initialisation)."""
+
+    kind: Literal["prompt"] = "prompt"
+    key: str
+
+
+Initial = Annotated[
+    UniformInitial | NormalInitial | VocabularyInitial | LabelWordsInitial | TextInitial | PromptInitial,
+    Field(discriminator="kind"),
+]
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class Placement:
+    """Where a prompt enters (ARCHITECTURE, "Where a prompt enters").
+
+    Attributes:
+        where: before the text, after its first token, or after its last real token.
+        insert_after: number of blocks that run without the prompt.
+        entry: "words" sends the rows through the embedding module like tokens (insert_after 0 only; what PEFT does);
+            "block" joins them directly in front of block `insert_after`.
+    """
+
+    where: Literal["front", "after_first", "end"] = "front"
+    insert_after: int = Field(default=0, ge=0)
+    entry: Literal["words", "block"] = "words"
+
+    def __post_init__(self) -> None:
+        """Refuse a word-level prompt above the embeddings."""
+        if self.entry == "words" and self.insert_after:
+            raise ValueError('insert_after > 0 needs entry = "block": above the embeddings there are no words')
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class Recipe:
+    """How a prompt is trained. Steps are optimiser steps; `patience` counts evaluations without improvement.
+
+    The rows at `early_step` are kept beside the best ones: at one fixed step for all tasks, they are the task
+    embedding of Vu et al. 2022, section 4.1.
+    """
+
+    prompt_length: int = Field(default=20, ge=1)
+    initial: Initial = VocabularyInitial()
+    placement: Placement = Placement()
+    optimizer: Literal["adamw", "adafactor"] = "adamw"
+    learning_rate: float = Field(default=0.005, gt=0, le=1e30)
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_steps: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    clip_norm: float | None = Field(default=1.0, gt=0, allow_inf_nan=False)
+    batch_size: int = Field(default=16, ge=1)
+    steps: int = Field(default=1000, ge=1)
+    evaluate_every: int = Field(default=50, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    select: Literal["best", "last"] = "best"
+    backbone_dropout: bool = False
+    early_step: int | None = Field(default=None, ge=1)
+
+    def __post_init__(self) -> None:
+        """Refuse an early step that never comes."""
+        if self.early_step is not None and self.early_step > self.steps:
+            raise ValueError(f"early_step = {self.early_step} comes after the last of {self.steps} steps")

@@ -1,0 +1,50 @@
+"""Shelf. What is put before the text when a backbone is measured: a prompt, or what stands beside it for comparison."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from transferkit.specs.recipe import Initial, Placement, VocabularyInitial
+from transferkit.tasks.base import VALUE
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class TrainedPrompt:
+    """A prompt of the store; only its key identifies it, the rest is there to be read."""
+
+    outside_key: ClassVar[tuple[str, ...]] = ("task", "seed", "backbone")
+
+    kind: Literal["trained"] = "trained"
+    key: str
+    task: str
+    seed: int
+    backbone: str
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class RandomPrompt:
+    """An initial prompt nobody trained: the yardstick of a trained one."""
+
+    kind: Literal["random"] = "random"
+    seed: int
+    length: int = Field(ge=1)
+    initial: Initial = VocabularyInitial()
+    placement: Placement = Placement()
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class NoPrompt:
+    """The backbone alone."""
+
+    kind: Literal["none"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class Majority:
+    """Always the most frequent class of the training split; needs no backbone."""
+
+    kind: Literal["majority"] = "majority"
+
+
+PromptSource = Annotated[TrainedPrompt | RandomPrompt | NoPrompt | Majority, Field(discriminator="kind")]
