@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 
-from transferkit.artifacts import Examples, Neurons, Prompt, Score
+from transferkit.artifacts import Examples, Neurons, Prompt, Score, Words
 from transferkit.specs import (
     BackboneSpec,
     ExamplesSpec,
@@ -18,6 +18,7 @@ from transferkit.specs import (
     Recipe,
     ScoreSpec,
     TrainedPrompt,
+    WordsSpec,
     key,
 )
 from transferkit.store import Store
@@ -87,6 +88,14 @@ class SyntheticStudy:
             if isinstance(source, RandomPrompt) or (isinstance(source, TrainedPrompt) and source.backbone == b.name)
         ]
 
+    def words(self):
+        return [
+            WordsSpec(source=source, backbone=b, readout=MaskedReadout())
+            for b in self.specs_of()
+            for source in self.sources(b)
+            if isinstance(source, TrainedPrompt) and source.backbone == b.name
+        ]
+
     def examples(self):
         return [ExamplesSpec(task=t) for t in self.tasks]
 
@@ -148,7 +157,9 @@ def fill(study, root, *, without=lambda spec: False):
         history = [{k: round(float(v), 6) if k != "step" else v for k, v in row.items()} for row in history]
         live = np.arange(P) > 0
         alarms = ["gradient_vanished"] if (spec.task.name, spec.seed) == ("entails", 1) else []
-        put(spec, Prompt(vectors.astype(np.float32), initial.astype(np.float32), live, history), alarms=alarms)
+        early = (initial + towards).astype(np.float32)
+        prompt = Prompt(vectors.astype(np.float32), initial.astype(np.float32), live, history, early=early)
+        put(spec, prompt, alarms=alarms)
     for spec in study.scores():
         draw = generator_of("score", key(spec))
         truth = gold[spec.task.name]
@@ -165,4 +176,8 @@ def fill(study, root, *, without=lambda spec: False):
             base = 0.4 * base + 0.4 * generator_of("n", groups[source.task]).random((L, F))
         noise = generator_of("noise", key(spec)).random((L, F))
         put(spec, Neurons(0.7 * base + 0.3 * noise > 0.55))
+    for spec in study.words():
+        cosines = np.sort(generator_of("words", key(spec)).random((P, 2)), axis=1)[:, ::-1]
+        nearest = [[f"word{i}", f"next{i}"] for i in range(P)]
+        put(spec, Words(nearest, cosines, [f"word{i % 3}" for i in range(P)], np.full(P, 0.3)))
     return store

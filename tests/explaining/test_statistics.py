@@ -1,17 +1,13 @@
-import dataclasses
-from itertools import permutations
-
 import numpy as np
 import pytest
+from explaining.handmade import matrix, pair
 from scipy import stats
 from sklearn.metrics import f1_score
 
 from transferkit.errors import InputError
-from transferkit.matrices import Matrix
 from transferkit.statistics import (
     agreement,
     compare,
-    mantel,
     mcnemar,
     over_seeds,
     paired_bootstrap,
@@ -20,25 +16,6 @@ from transferkit.statistics import (
     scores_of,
     wilson,
 )
-
-
-def matrix(values, name="score"):
-    labels = tuple(f"t{i}" for i in range(len(values)))
-    groups = tuple("x" for _ in labels)
-    return Matrix(
-        values=np.array(values, dtype=float),
-        sources=labels,
-        targets=labels,
-        source_groups=groups,
-        target_groups=groups,
-        name=name,
-    )
-
-
-def pair(n=6, seed=0):
-    draw = np.random.default_rng(seed)
-    x = draw.random((n, n))
-    return matrix(x), matrix(x + draw.random((n, n)), "guess")
 
 
 @pytest.mark.parametrize("grouping", ["per_source", "per_target", "all"])
@@ -72,32 +49,6 @@ def test_agreement_leaves_missing_cells_out():
     holes = x.values.copy()
     holes[1, 2] = np.nan
     assert agreement(matrix(holes), y, grouping="all").n_cells == 11
-    assert mantel(matrix(holes), y, generator=np.random.default_rng(0)) is None
-
-
-@pytest.mark.parametrize("grouping", ["per_source", "per_target", "all"])
-def test_mantel_tries_every_relabelling_of_few_tasks(grouping):
-    x, y = pair(4, seed=2)
-    observed = agreement(x, y, grouping=grouping).rho
-    hits = 0
-    for order in permutations(range(4)):
-        turned = dataclasses.replace(y, values=y.values[np.ix_(order, order)])
-        hits += agreement(x, turned, grouping=grouping).rho >= observed - 1e-12
-    assert mantel(x, y, generator=np.random.default_rng(0), grouping=grouping) == pytest.approx(hits / 24)
-
-
-def test_mantel_is_uniform_under_the_null():
-    draw = np.random.default_rng(1)
-    ps = []
-    for _ in range(150):
-        x, y = matrix(draw.random((7, 7))), matrix(draw.random((7, 7)))
-        ps.append(mantel(x, y, generator=draw, n_relabellings=199))
-    assert stats.kstest(ps, "uniform").pvalue > 0.01
-
-
-def test_mantel_finds_a_strong_agreement():
-    x, _ = pair(8)
-    assert mantel(x, x, generator=np.random.default_rng(0), n_relabellings=999) == pytest.approx(0.001)
 
 
 def test_partial_agreement_is_the_correlation_of_rank_residuals():

@@ -38,12 +38,14 @@ class Comparison:
         examples: paired bootstrap over examples, the prompts at hand held fixed.
         seeds: t interval over seeds, the examples at hand held fixed; None for one seed.
         both: bootstrap over seeds and examples together; None for one seed.
+        p: two-sided, the largest of those behind the intervals, so that it claims no more than any of them.
     """
 
     difference: float
     examples: Interval
     seeds: Interval | None
     both: Interval | None
+    p: float
 
     @property
     def widest_claim(self) -> Interval:
@@ -159,7 +161,9 @@ def compare(
     drawn = generator.multinomial(len(gold), counts / counts.sum(), size=n_resamples)
     resampled = scores_of(patterns[1:], patterns[0], drawn, metric=metric, n_classes=n_classes)
     own, other = resampled[:, :n_seeds], resampled[:, n_seeds:].mean(axis=1)
-    examples = _percentiles(own.mean(axis=1) - other, f"paired bootstrap over {len(gold)} examples")
+    fixed = own.mean(axis=1) - other
+    examples = _percentiles(fixed, f"paired bootstrap over {len(gold)} examples")
+    p = _two_sided(fixed)
     differences = here[:n_seeds] - here[n_seeds:].mean()
     both = None
     if n_seeds > 1:
@@ -167,7 +171,8 @@ def compare(
         spread = np.take_along_axis(own, picked, axis=1).mean(axis=1) - own.mean(axis=1)
         means = own.mean(axis=1) + spread * np.sqrt(n_seeds / (n_seeds - 1))
         both = _percentiles(means - other, f"bootstrap over {n_seeds} seeds and {len(gold)} examples")
-    return Comparison(float(differences.mean()), examples, over_seeds(differences), both)
+        p = max(p, _two_sided(means - other), _p_over_seeds(differences))
+    return Comparison(float(differences.mean()), examples, over_seeds(differences), both, p)
 
 
 def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: Metric, n_classes: int) -> FloatArray:
@@ -201,3 +206,19 @@ def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: 
 def _percentiles(values: FloatArray, method: str) -> Interval:
     low, high = np.percentile(values, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
     return Interval(float(low), float(high), method)
+
+
+def _two_sided(resampled: FloatArray) -> float:
+    """Return the p value that a difference is zero from its resamples [resample]; never 0, at most 1."""
+    tails = np.count_nonzero(resampled <= 0), np.count_nonzero(resampled >= 0)
+    return min(1.0, 2 * (1 + min(tails)) / (1 + len(resampled)))
+
+
+def _p_over_seeds(differences: FloatArray) -> float:
+    """Return the p value of a one-sample t test over seeds [seed]."""
+    from scipy import stats
+
+    error = float(stats.sem(differences))
+    if error == 0:
+        return float(differences[0] == 0)
+    return float(2 * stats.t.sf(abs(differences.mean()) / error, len(differences) - 1))
