@@ -2,23 +2,33 @@
 
 from transferkit.figures.clustered import clustered
 from transferkit.figures.curves import curves
+from transferkit.figures.dendrogram import dendrogram
+from transferkit.figures.forest import forest
 from transferkit.figures.heatmap import Scale, heatmap
 from transferkit.figures.intervals import intervals
 from transferkit.figures.overlap import overlap
 from transferkit.figures.prompt_map import prompt_map
+from transferkit.figures.row_norms import row_norms
 from transferkit.figures.scatter import scatter
 from transferkit.figures.structure import structure
 from transferkit.figures.style import style
+from transferkit.figures.target_scores import target_scores
+from transferkit.figures.verdicts import verdicts
 
 __all__ = [
     "Scale",
     "clustered",
     "curves",
+    "dendrogram",
+    "forest",
     "heatmap",
     "intervals",
     "overlap",
     "prompt_map",
+    "row_norms",
     "scatter",
     "structure",
     "style",
+    "target_scores",
+    "verdicts",
 ]

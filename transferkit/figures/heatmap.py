@@ -13,6 +13,7 @@ from transferkit.matrices import Matrix
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.patches import Rectangle
 
 Show = Literal["percent", "number"]
 HATCHES = {"missing": "////", "not_applicable": "...."}
@@ -49,20 +50,21 @@ def heatmap(
         groups: whether lines part the groups; "mixed" where the order is not by group.
     """
     n_rows, n_columns = matrix.values.shape
-    ax = axes_or_new(ax, *_size(matrix))
+    ax = axes_or_new(ax, *size_of(matrix))
     show = show or ("percent" if matrix.unit.startswith("fraction") else "number")
     colours = _colours(scale or _scale(matrix, centre))
     for i in range(n_rows):
         for j in range(n_columns):
             _draw_cell(ax, matrix, (i, j), colours=colours, show=show)
-    _draw_frame(ax, matrix, title)
+    draw_frame(ax, matrix, title)
     if groups == "separated":
-        _draw_separators(ax, matrix)
+        draw_separators(ax, matrix)
     _draw_bar(ax, matrix, colours, show)
     return ax
 
 
-def _size(matrix: Matrix) -> tuple[float, float]:
+def size_of(matrix: Matrix) -> tuple[float, float]:
+    """Return width and height, in inches, that leave room for every cell and label."""
     n_rows, n_columns = matrix.values.shape
     letters = 0.075 * max(map(len, (*matrix.sources, *matrix.targets)), default=1)
     cell = 0.52 if max(n_rows, n_columns) <= 18 else 0.4
@@ -101,9 +103,14 @@ def _draw_cell(ax: Axes, matrix: Matrix, at: tuple[int, int], *, colours: Scalar
         size = 8 if max(matrix.values.shape) <= 12 else 7
         ax.text(j, i, text, ha="center", va="center", fontsize=size, color=ink_on(to_rgb(fill)))
     else:
-        box.set(facecolor=MISSING, hatch=HATCHES[state], edgecolor="#9aa1ab", linewidth=0.0)
+        hatch(box, state)
     tip(box, _tip(matrix, at))
     ax.add_patch(box)
+
+
+def hatch(box: Rectangle, state: str) -> None:
+    """Make a cell look like one without a number."""
+    box.set(facecolor=MISSING, hatch=HATCHES[state], edgecolor="#9aa1ab", linewidth=0.0)
 
 
 def number(value: float, show: Show) -> str:
@@ -129,7 +136,8 @@ def _tip(matrix: Matrix, at: tuple[int, int]) -> str:
     return text if matrix.n is None or matrix.n[at] <= 0 else f"{text}, n = {matrix.n[at]}"
 
 
-def _draw_frame(ax: Axes, matrix: Matrix, title: str | None) -> None:
+def draw_frame(ax: Axes, matrix: Matrix, title: str | None) -> None:
+    """Write labels, title and the count of hatched cells around a matrix."""
     n_rows, n_columns = matrix.values.shape
     ax.set(xlim=(-0.5, n_columns - 0.5), ylim=(n_rows - 0.5, -0.5))
     ax.set_xticks(range(n_columns), matrix.targets, rotation=45, ha="right", rotation_mode="anchor")
@@ -153,7 +161,8 @@ def _draw_frame(ax: Axes, matrix: Matrix, title: str | None) -> None:
         )
 
 
-def _draw_separators(ax: Axes, matrix: Matrix) -> None:
+def draw_separators(ax: Axes, matrix: Matrix) -> None:
+    """Draw a line wherever one group ends and the next begins."""
     for edge in _edges(matrix.source_groups):
         ax.axhline(edge, color=INK, linewidth=1.4)
     for edge in _edges(matrix.target_groups):

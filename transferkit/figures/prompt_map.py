@@ -1,4 +1,4 @@
-"""Explaining. Prompts as points of a plane: the two directions along which they differ most."""
+"""Explaining. Prompts as points of a plane: the two directions along which they differ most, or a t-SNE map."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def prompt_map(
 
     Args:
         points: columns task, group, seed, is_initial, x, y (`Results.prompt_points`).
-        explained: share of the variance along each axis.
+        explained: share of the variance along each axis; NaN for a t-SNE map, whose axes mean nothing.
         ax: where to draw; a new figure by default.
         title: a plain one by default.
     """
@@ -40,10 +40,14 @@ def prompt_map(
         ax.plot(x, y, linestyle="", marker="x", color=INK, markersize=7)
     _name_tasks(ax, trained)
     _legend(ax, colours, marks, has_initial=bool(points["is_initial"].any()))
-    ax.set(xlabel=f"first component ({explained[0]:.0%} of variance)")
-    ax.set(ylabel=f"second component ({explained[1]:.0%})")
+    is_plane = not np.isnan(explained).any()
+    if is_plane:
+        ax.set(xlabel=f"first component ({explained[0]:.0%} of variance)")
+        ax.set(ylabel=f"second component ({explained[1]:.0%})")
+    else:
+        ax.set(xlabel="first axis of a t-SNE map", ylabel="second axis of a t-SNE map")
     ax.margins(0.14)
-    ax.set_title(title or "Prompts in their principal plane")
+    ax.set_title(title or ("Prompts in their principal plane" if is_plane else "Prompts in a t-SNE map"))
     return ax
 
 
