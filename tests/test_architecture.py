@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "transferkit"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-HALVES = ("Shelf. ", "Making. ", "Explaining. ")
+HALVES = ("Shelf. ", "Making. ", "Explaining. ", "Beside both halves. ")
 HEAVY = ("torch", "transformers", "datasets", "sklearn", "pandas", "matplotlib", "seaborn", "ray")
 HELP_SECONDS = 0.5
 
