@@ -217,7 +217,7 @@ def same_group(like: Matrix) -> Matrix:
         low=None,
         high=None,
         interval=None,
-        name="same group",
+        name="same_group",
         unit="0 or 1",
         direction="1 is the same group",
         keys=(),

@@ -11,7 +11,7 @@ import pytest
 from explaining.synthetic import SyntheticStudy, fill
 
 from transferkit import figures, indicators
-from transferkit.errors import StoreError
+from transferkit.errors import InputError, StoreError
 from transferkit.figures import heatmap
 from transferkit.figures.style import SETTINGS
 from transferkit.report import Drawing, Report, Section, Table, Text, build, headline, write
@@ -111,9 +111,9 @@ def test_every_part_has_its_files(folder, report):
             assert part.snippet.count("\n") == 1
 
 
-def test_data_links_hold_the_same_numbers_as_the_files(folder, page):
+def test_data_links_hold_the_same_numbers_as_the_files(folder, page, report):
     inside = [base64.b64decode(a.split(",")[1]).decode() for _, a in page.links if a.startswith("data:text/csv")]
-    files = {path.read_text() for path in folder.glob("*/*.csv")}
+    files = {path.read_text() for path in folder.glob("*/*.csv") if path.stem not in report.data}
     assert set(inside) == files
 
 
@@ -121,7 +121,7 @@ def test_snippets_make_the_parts_again(results, report, monkeypatch):
     monkeypatch.chdir(results.store.root.parent)
     tk = SimpleNamespace(Results=Results, Store=Store, figures=figures, indicators=indicators)
     for part in report.parts():
-        if not isinstance(part, Text) and part.snippet:
+        if isinstance(part, (Table, Drawing)) and part.snippet:
             exec(part.snippet, {"tk": tk, "study": results.study})  # noqa: S102
 
 
@@ -229,3 +229,34 @@ def test_tables_sort_by_value(page, folder):
         if shown not in ("–", ""):
             assert float(value) == pytest.approx(float(shown.split()[0].replace("−", "-")), rel=0.6, abs=100)
     assert io.StringIO(text).read().count("<button") > 20
+
+
+def test_tables_for_other_programs(folder, results):
+    agreement = pd.read_csv(folder / "tables" / "agreement.csv")
+    assert list(agreement) == ["backbone", "indicator", "grouping", "diagonal", "score", "spearman", "p", "n"]
+    assert set(agreement["score"]) == {"raw", "relative", "chance_corrected"}
+    assert set(agreement["grouping"]) == {"per_source", "per_target", "all"}
+    assert set(agreement["diagonal"]) == {"with", "without"}
+    transfer = pd.read_csv(folder / "tables" / "transfer_tiny-alpha.csv", index_col="source")
+    pd.testing.assert_frame_equal(transfer, results.transfer().to_frame(), check_names=False, rtol=1e-8)
+    regret = pd.read_csv(folder / "tables" / "regret.csv")
+    assert list(regret) == ["backbone", "indicator", "k", "regret", "hits", "n_targets"]
+
+
+def test_every_prompt_has_a_page_that_leads_back(folder, report):
+    assert len(report.cards) == 8
+    for address, card in report.cards.items():
+        page = Page((folder / f"{address}.html").read_text(encoding="utf-8"))
+        assert ("href", "../index.html") in page.links
+        assert card.facts["key"] in address
+        assert {"scores", "norms", "neighbours", "words"} <= set(page.ids)
+        for _, link in page.links:
+            assert link.startswith(("#", "data:", "../index.html")), link
+
+
+def test_a_folder_that_is_no_report_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    report = Report(title="R", sections=())
+    with pytest.raises(InputError, match="something else than a report"):
+        write(report, tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -1,6 +1,4 @@
-"""Making. What a frozen model does when given a prompt: how often it is right, which neurons it activates, which
-words it is near to.
-"""
+"""Making. What a frozen model does with a prompt: how often it is right, which neurons and words the prompt is near."""
 
 from transferkit.measures.neurons import activated
 from transferkit.measures.scores import majority_score, score_all

@@ -2,48 +2,96 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from transferkit.report.page import Report
-from transferkit.report.score_sections import cross_model_section, group_means, own_section, transfer_section
-from transferkit.report.shelf_sections import inventory_section, missing_section, provenance_section, training_section
-from transferkit.report.similarity_sections import (
-    agreement_section,
-    best_indicator,
-    count_tried,
-    neuron_section,
-    prompt_section,
+from transferkit.collection import Collection
+from transferkit.report.cards import card_section, cards
+from transferkit.report.cell_sections import cell_section, foreign_section, verdict_counts
+from transferkit.report.neuron_sections import neuron_section
+from transferkit.report.page import Report, Section
+from transferkit.report.predictor_sections import predictor_section, predictor_sentence
+from transferkit.report.score_sections import cross_model_section, group_medians, own_section, transfer_section
+from transferkit.report.shelf_sections import (
+    import_section,
+    inventory_section,
+    missing_section,
+    provenance_section,
+    training_section,
 )
-from transferkit.report.words import examples_of, percent, points, seeds_of, signed
+from transferkit.report.similarity_sections import prompt_section
+from transferkit.report.words import examples_of, percent, points, seeds_of
 from transferkit.results import Results
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def build(results: Results) -> Report:
-    """Return the default report of a study; sections without anything to show are left out."""
-    sections = (
+Chapter = Callable[[Results], Sequence[Section]]
+AGREEMENT = {"form": "score", "rho": "spearman", "n_cells": "n"}
+AGREEMENT_COLUMNS = ("backbone", "indicator", "grouping", "diagonal", "score", "spearman", "p", "n")
+
+
+def build(results: Results, chapters: Sequence[Chapter] = ()) -> Report:
+    """Return the default report of a study or a collection; sections without anything to show are left out.
+
+    Args:
+        results: what to report.
+        chapters: analyses whose sections come first.
+    """
+    data = tables_of(results)
+    first = [section for chapter in chapters for section in chapter(results)]
+    rest = (
         own_section(results),
         transfer_section(results),
+        cell_section(results),
+        foreign_section(results),
         cross_model_section(results),
-        agreement_section(results),
+        predictor_section(results),
         prompt_section(results),
         neuron_section(results),
         training_section(results),
+        card_section(results),
         inventory_section(results),
+        import_section(results),
         missing_section(results),
-        provenance_section(results),
+        provenance_section(results, tuple(f"tables/{name}.csv" for name in data)),
     )
+    study = results.study
+    title = study.title if isinstance(study, Collection) else f"Prompt transfer: {study.name}"
+    groups = {group for backbone in results.backbones for group in results.transfer(backbone).source_groups}
     return Report(
-        title=f"Prompt transfer: {results.study.name}",
-        sections=tuple(section for section in sections if section is not None),
+        title=title,
+        sections=(*first, *(section for section in rest if section is not None)),
         headline=tuple([*trial(results), *headline(results)]),
         facts={
             "backbones": ", ".join(results.backbones),
-            "tasks": f"{len(results.tasks)} in {len(set(results.transfer().source_groups))} groups",
+            "tasks": f"{len(results.tasks)} in {len(groups)} group{'s' if len(groups) != 1 else ''}",
             "prompts": seeds_of(results),
             "scores": examples_of(results),
             "missing": f"{len(results.missing())} artifacts" if results.missing() else "nothing",
         },
+        data=data,
+        cards=cards(results),
     )
+
+
+def tables_of(results: Results) -> dict[str, pd.DataFrame]:
+    """Return the tables other programs read: agreement, regret, and one transfer matrix per backbone."""
+    import pandas as pd
+
+    agreements = [results.agreements(b).rename(columns=AGREEMENT).assign(backbone=b) for b in results.backbones]
+    regrets = [results.regrets(b).assign(backbone=b) for b in results.backbones]
+    found = {
+        "agreement": pd.concat(agreements)[list(AGREEMENT_COLUMNS)],
+        "regret": pd.concat(regrets)[["backbone", "indicator", "k", "regret", "hits", "n_targets"]],
+    }
+    for backbone in results.backbones:
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", backbone)
+        found[f"transfer_{name}"] = results.transfer(backbone).to_frame().reset_index()
+    return found
 
 
 def trial(results: Results) -> list[str]:
@@ -53,8 +101,8 @@ def trial(results: Results) -> list[str]:
 
 
 def headline(results: Results) -> list[str]:
-    """Return the three most interesting numbers in plain words; fewer where a store cannot say."""
-    said = (_gain(results), _transfer(results), _agreement(results))
+    """Return the three most interesting findings in plain words; fewer where a store cannot say."""
+    said = (_gain(results), _transfer(results), _prediction(results))
     return [sentence for sentence in said if sentence is not None]
 
 
@@ -62,37 +110,48 @@ def _gain(results: Results) -> str | None:
     own = results.own_scores().dropna(subset=["difference"])
     if own.empty:
         return None
+    mean = points(float(own["difference"].mean()))
+    if own["low"].isna().all():
+        return f"A trained prompt scores {mean} points above the best baseline on average ({len(own)} tasks)."
     above = int((own["low"] > 0).sum())
     where = "tasks" if len(results.backbones) == 1 else "pairs of task and backbone"
     return (
         f"A trained prompt beats the best baseline on {above} of {len(own)} {where} (95 % interval above zero), by "
-        f"{points(float(own['difference'].mean()))} points on average."
+        f"{mean} points on average."
     )
 
 
 def _transfer(results: Results) -> str | None:
-    means = [group_means(results.chance_corrected(backbone)) for backbone in results.backbones]
-    same, other = ([m[i] for m in means if m[i] is not None] for i in (0, 1))
-    if not other:
+    tested = [cells for backbone in results.backbones if not (cells := results.cell_tests(backbone)).empty]
+    if not tested:
+        return _kept(results)
+    counts = [verdict_counts(cells) for cells in tested]
+    said = []
+    for where, words in (("within", "on another task of its group"), ("across", "across groups")):
+        better, worse, n = (sum(count[where][i] for count in counts) for i in range(3))
+        if n:
+            said.append(f"{words} in {better} of {n} cells, and is worse in {worse}")
+    return f"Untrained on the target, a prompt beats random ones {'; '.join(said)} (false-discovery rate 5 %)."
+
+
+def _kept(results: Results) -> str | None:
+    medians = [group_medians(results.chance_corrected(backbone)) for backbone in results.backbones]
+    same, other = ([m[i] for m in medians if m[i] is not None] for i in (0, 1))
+    if not same or not other:
         return None
-    across = percent(float(np.mean(np.array(other))))
-    if not same:
-        return f"Used on another task, a prompt keeps {across} of what the task's own prompt gains over a random one."
+    same, other = (percent(float(np.mean(np.array(values)))) for values in (same, other))
     return (
-        f"Used on another task of its group, a prompt keeps {percent(float(np.mean(np.array(same))))} of what the "
-        f"task's own prompt gains over a random one; across groups {across}."
+        f"Used on another task of its group, a prompt keeps {same} of what the task's own prompt gains over a random "
+        f"one; across groups {other} (medians over cells)."
     )
 
 
-def _agreement(results: Results) -> str | None:
-    found = [(b, best) for b in results.backbones if (best := best_indicator(results.agreements(b))) is not None]
-    if not found:
-        return None
-    backbone, (name, rho, baseline) = max(found, key=lambda item: item[1][1])
-    n_tried = len(results.backbones) * count_tried(results.agreements(backbone))
-    yardstick = "" if np.isnan(baseline) else f" (knowing the task groups alone gives {signed(baseline)})"
-    where = f" on {backbone}" if len(results.backbones) > 1 else ""
-    return (
-        f"The best guess at which sources help a target{where} is {name.replace('_', ' ')}: Spearman "
-        f"{signed(rho)} per target{yardstick}; the best of {n_tried} tried, so take it as a hint."
-    )
+def _prediction(results: Results) -> str | None:
+    said = []
+    for backbone in results.backbones:
+        if results.predictors(backbone)["rho"].notna().any():
+            sentence = predictor_sentence(results, backbone)
+            said.append(
+                f"On {backbone}: {sentence[:1].lower()}{sentence[1:]}" if len(results.backbones) > 1 else sentence
+            )
+    return " ".join(said) or None

@@ -71,7 +71,14 @@ class Row:
     parts: tuple[Drawing, ...]
 
 
-Part = Text | Table | Drawing | Row
+@dataclass(frozen=True, kw_only=True)
+class Links:
+    """Pages of the report's folder: the words of each link, and its address."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+Part = Text | Table | Drawing | Row | Links
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,16 +92,21 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Ordered sections below a title, a few headline sentences, and facts about the study by name."""
+    """Ordered sections below a title, a few headline sentences, and facts about the study by name.
+
+    `data` are tables written as CSV alone, by name; `cards` are pages of their own, by address without its ending.
+    """
 
     title: str
     sections: tuple[Section, ...]
     headline: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
+    data: dict[str, pd.DataFrame] = field(default_factory=dict)
+    cards: dict[str, Report] = field(default_factory=dict)
 
-    def parts(self) -> list[Text | Table | Drawing]:
+    def parts(self) -> list[Text | Table | Drawing | Links]:
         """Return every part in reading order, rows taken apart."""
-        flat: list[Text | Table | Drawing] = []
+        flat: list[Text | Table | Drawing | Links] = []
         for section in self.sections:
             for part in section.parts:
                 flat += part.parts if isinstance(part, Row) else [part]

@@ -23,27 +23,25 @@ MOST_INLINE_BYTES = 160_000
 ABSENT = "–"
 
 
-@dataclass(frozen=True)
-class Files:
-    """A figure as bytes of each format; the same figure gives the same bytes."""
-
-    svg: str
-    pdf: bytes
-
-
-def files_of(figure: Figure) -> Files:
-    """Return a figure as SVG and PDF without dates in them."""
-    svg, pdf = io.StringIO(), io.BytesIO()
-    figure.canvas.draw()
+def svg_of(figure: Figure) -> str:
+    """Return a figure as SVG without a date in it, laid out for good."""
+    svg = io.StringIO()
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, not once per format
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    return svg.getvalue().replace("'DejaVu Sans'", FONTS)
+
+
+def pdf_of(figure: Figure) -> bytes:
+    """Return a figure as PDF without a date in it."""
+    pdf = io.BytesIO()
     figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
-    return Files(svg.getvalue().replace("'DejaVu Sans'", FONTS), pdf.getvalue())
+    return pdf.getvalue()
 
 
-def inline(figure: Figure, files: Files, name: str, label: str) -> str:
+def inline(figure: Figure, drawn: str, name: str, label: str) -> str:
     """Return a figure as HTML: its SVG with hover texts, or a PNG where the SVG is large and the PNG smaller."""
-    svg = inline_svg(files.svg, name, label)
+    svg = inline_svg(drawn, name, label)
     if len(svg) <= MOST_INLINE_BYTES:
         return svg
     png = io.BytesIO()
@@ -119,6 +117,8 @@ def _number(value: float, is_percent: bool) -> str:
         return f"{round(100 * value, 1) + 0.0:.1f}".replace("-", "−")
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value)}".replace("-", "−")
+    if 5e-5 <= abs(value) < 0.001:
+        return f"{value:.4f}".replace("-", "−")
     text = f"{value:.3f}" if 0.001 <= abs(value) < 100 else f"{value:.4g}"
     return text.replace("e-0", "e-").replace("-", "−")
 

@@ -12,8 +12,8 @@ from transferkit import figures
 from transferkit.figures import Scale
 from transferkit.matrices import Matrix
 from transferkit.report.page import Drawing, Part, Row, Section, Table, Text
-from transferkit.report.words import examples_of, listed, percent, seeds_of, slug, snippet
-from transferkit.results import LEAST_GAP, Results
+from transferkit.report.words import examples_of, listed, percent, points, seeds_of, slug, snippet
+from transferkit.results import LEAST_GAP, Form, Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,8 @@ OWN_COLUMNS = {
     "excludes_zero": "excludes 0",
 }
 
+IMPORTED_COLUMNS = ("task", "score", "random prompt", "difference")
+
 
 def drawn(draw: Callable[[], Axes]) -> Callable[[], Figure]:
     """Return a function that makes the whole figure of some axes."""
@@ -54,7 +56,7 @@ def own_section(results: Results) -> Section:
     parts: list[Part] = [Text(body=gain_sentence(results.own_scores()))]
     for backbone in results.backbones:
         own = results.own_scores(backbone)
-        if own["difference"].notna().any():
+        if own["low"].notna().any():
             parts.append(_gains(results, backbone, own))
         parts.append(_own_table(results, backbone, own))
     return Section(title="Own scores and what training gains", slug="own-scores", parts=tuple(parts))
@@ -62,15 +64,24 @@ def own_section(results: Results) -> Section:
 
 def gain_sentence(own: pd.DataFrame) -> str:
     """Say on how many tasks the gain's interval excludes zero, and name those where it does not."""
-    known = own.dropna(subset=["difference"])
+    known = own.dropna(subset=["difference", "low"])
+    if known.empty and own["difference"].notna().any():
+        return (
+            f"Own prompts score {points(float(own['difference'].mean()))} points above the best baseline on average, "
+            f"on {own['difference'].notna().sum()} tasks. The single answers did not come with the scores, so no "
+            "interval can be given."
+        )
     if known.empty:
         return "No own score can be compared with a baseline yet."
     better = known[known["low"] > 0]
     rest = known[known["low"] <= 0]
-    text = f"The 95 % interval of own score minus best baseline lies above zero on {len(better)} of {len(known)} tasks."
+    text = (
+        f"The 95 % interval of own score minus best baseline lies above zero on {len(better)} of {len(known)} pairs of "
+        "task and backbone."
+    )
     if len(rest):
         columns = rest[["task", "backbone", "high"]].itertuples(index=False)
-        names = [f"{t} on {b} ({'below zero' if float(high) < 0 else 'holds zero'})" for t, b, high in columns]
+        names = [f"{t} on {b} ({'below zero' if float(high) < 0 else 'zero lies within'})" for t, b, high in columns]
         text += f" It does not for {listed(names, most=20)}."
     if left := len(own) - len(known):
         text += f" {left} could not be compared: something is missing."
@@ -96,18 +107,22 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
     shown["spread"] = _ranges(own["score_low"], own["score_high"])
     shown["examples_interval"] = _ranges(own["examples_low"], own["examples_high"])
     shown["seeds_interval"] = _ranges(own["seeds_low"], own["seeds_high"])
-    needs_seeds = ("spread", "seeds_interval")
+    left_out = () if len(results.seeds) > 1 else ("spread", "seeds_interval")
+    caption = (
+        f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is "
+        "paired over examples. Its 95 % intervals: bootstrap over examples with the prompts held fixed, t over seeds "
+        "with the examples held fixed, and the widest of these and of a bootstrap over both, on which the last column "
+        "rests. The draws of the random prompt are held fixed."
+    )
+    if results.is_imported:
+        left_out = tuple(name for name in OWN_COLUMNS if name not in IMPORTED_COLUMNS)
+        caption = "As published: scores alone, without the answers behind them, so without intervals."
     return Table(
         name=f"own-scores-{slug(backbone)}",
         title=f"Own scores, {backbone}",
-        caption=f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is "
-        "paired over examples. Its 95 % intervals: bootstrap over examples with the prompts held fixed, t over seeds "
-        "with the examples held fixed, and the widest of these and of a bootstrap over both, on which the last column "
-        "rests. The draws of the random prompt are held fixed.",
+        caption=caption,
         frame=shown,
-        columns={
-            name: words for name, words in OWN_COLUMNS.items() if name not in needs_seeds or len(results.seeds) > 1
-        },
+        columns={name: words for name, words in OWN_COLUMNS.items() if name not in left_out},
         percent=("score", "no prompt", "majority", "random prompt", "difference", "low", "high"),
         snippet=snippet(results, f'results.own_scores("{backbone}")'),
         keys=_own_keys(own),
@@ -149,45 +164,52 @@ def transfer_section(results: Results) -> Section:
     return Section(title="Transfer between tasks", slug="transfer", parts=tuple(parts))
 
 
-def _transfer_sentence(forms: dict[str, Matrix]) -> str:
+def _transfer_sentence(forms: dict[Form, Matrix]) -> str:
     said = []
-    for form in ("relative", "chance-corrected"):
-        same, other = group_means(forms[form])
+    for form in ("relative", "chance_corrected"):
+        same, other = group_medians(forms[form])
         if same is not None and other is not None:
-            said.append(f"{percent(same)} within a group and {percent(other)} across groups ({form})")
+            words = form.replace("_", "-")
+            said.append(f"{percent(same)} within a group and {percent(other)} across groups ({words})")
     above = int(np.count_nonzero(forms["relative"].values[~forms["relative"].is_own()] > 1.0))
     text = (
-        f"Off the diagonal the mean is {', '.join(said)}." if said else "Too few cells are there for means over groups."
+        f"Off the diagonal the median is {', '.join(said)}."
+        if said
+        else "Too few cells are there for medians over groups."
     )
-    return f"{text} {above} foreign prompts beat the target's own." if above else text
+    words = "1 foreign prompt scores" if above == 1 else f"{above} foreign prompts score"
+    return f"{text} {words} above the target's own." if above else text
 
 
-def group_means(matrix: Matrix) -> tuple[float | None, float | None]:
-    """Return the mean off the diagonal within groups and across groups."""
+def group_medians(matrix: Matrix) -> tuple[float | None, float | None]:
+    """Return the median off the diagonal within groups and across groups.
+
+    A mean would follow the few targets whose own prompt gains little, where a chance-corrected score is huge.
+    """
     same = np.array(matrix.source_groups)[:, None] == np.array(matrix.target_groups)[None, :]
     foreign = matrix.is_measured & ~matrix.is_own()
     means = [matrix.values[foreign & cells] for cells in (same, ~same)]
-    first, second = (float(values.mean()) if values.size else None for values in means)
+    first, second = (float(np.median(values)) if values.size else None for values in means)
     return first, second
 
 
-def _transfer(results: Results, backbone: str, form: str) -> Drawing:
+def _transfer(results: Results, backbone: str, form: Form) -> Drawing:
     matrix = results.transfer(backbone, baselines="with") if form == "raw" else results.forms(backbone)[form]
     call = {
         "raw": f'results.transfer("{backbone}", baselines="with")',
         "relative": f'results.relative("{backbone}")',
-        "chance-corrected": f'results.chance_corrected("{backbone}"), scale=tk.figures.Scale(-1, 1, 0)',
+        "chance_corrected": f'results.chance_corrected("{backbone}"), scale=tk.figures.Scale(-1, 1, 0)',
     }[form]
-    scale = Scale(-1.0, 1.0, 0.0) if form == "chance-corrected" else _shared_scale(results, form)
+    scale = Scale(-1.0, 1.0, 0.0) if form == "chance_corrected" else _shared_scale(results, form)
     caption = {
         "raw": "Mean score in percent; the last rows are what needs no training.",
         "relative": "Score in percent of the target's own score; 100 on the diagonal.",
-        "chance-corrected": "0 is a random prompt, 100 the target's own; colours end at ±100. Columns whose own prompt "
+        "chance_corrected": "0 is a random prompt, 100 the target's own; colours end at ±100. Columns whose own prompt "
         f"beats a random one by {100 * LEAST_GAP:.0f} points or less are not applicable.",
     }[form]
     return Drawing(
         name=f"transfer-{slug(form)}-{slug(backbone)}",
-        title=f"{form.capitalize()} scores, {backbone}",
+        title=f"{form.capitalize().replace('_', '-')} scores, {backbone}",
         caption=f"{caption} Mean over {seeds_of(results)}, {examples_of(results)}. Thick lines part the groups."
         + (f" Pointing at a cell shows its interval ({matrix.interval})." if matrix.interval else ""),
         draw=drawn(partial(figures.heatmap, matrix, scale=scale)),

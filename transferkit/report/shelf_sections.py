@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from transferkit import figures
+from transferkit.collection import Collection
 from transferkit.places import source_label
-from transferkit.report.page import Drawing, Part, Section, Table, Text
+from transferkit.report.page import Drawing, Links, Part, Section, Table, Text
 from transferkit.report.words import listed, slug, snippet
 from transferkit.results import Results
-from transferkit.specs import ExamplesSpec, PromptSpec, Spec, key
+from transferkit.specs import ExamplesSpec, ImportedPromptSpec, PromptSpec, Spec, key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def inventory_section(results: Results) -> Section:
             Text(body=f"{len(wrong)} scores do not follow from their predictions; see the table.", tone="alarm")
         )
         parts.append(Table(name="integrity", title="Doubtful scores", caption="Measure these again.", frame=wrong))
-    else:
+    elif not results.is_imported:
         parts.append(Text(body="Every score was computed again from its predictions and the gold labels; all agree."))
     return Section(title="What the store holds", slug="inventory", parts=tuple(parts))
 
@@ -141,6 +142,22 @@ def _curves(results: Results, backbone: str, histories: pd.DataFrame) -> Drawing
     )
 
 
+def import_section(results: Results) -> Section | None:
+    """Return what an imported collection says of itself and which files were passed over; None for a study."""
+    import pandas as pd
+
+    study = results.study
+    if not isinstance(study, Collection):
+        return None
+    parts: list[Part] = [Text(body=note) for note in study.notes]
+    skipped = pd.DataFrame([{"file": one.file, "reason": one.reason} for one in study.skipped])
+    parts.append(Text(body=f"{len(skipped)} files were passed over." if len(skipped) else "No file was passed over."))
+    if len(skipped):
+        caption = "Nothing below entered any number of this report."
+        parts.append(Table(name="skipped", title="Files passed over", caption=caption, frame=skipped))
+    return Section(title="What was imported", slug="imported", parts=tuple(parts))
+
+
 def missing_section(results: Results) -> Section:
     """Return what the store does not have."""
     missing = results.missing()
@@ -167,19 +184,19 @@ def _missing_frame(missing: list[Spec]) -> pd.DataFrame:
 
     rows = []
     for spec in missing:
-        if isinstance(spec, PromptSpec):
+        if isinstance(spec, (PromptSpec, ImportedPromptSpec)):
             what, backbone, task = f"seed {spec.seed}", spec.backbone.name, spec.task.name
         elif isinstance(spec, ExamplesSpec):
             what, backbone, task = spec.split, None, spec.task.name
         else:
             what, backbone = source_label(spec.source, spec.backbone), spec.backbone.name
-            task = spec.task.name if spec.kind == "score" else None
+            task = spec.task.name if spec.kind in ("score", "imported_score") else None
         rows.append({"kind": spec.kind, "backbone": backbone, "task": task, "what": what, "key": key(spec)})
     return pd.DataFrame(rows)
 
 
-def provenance_section(results: Results) -> Section:
-    """Return what made the artifacts."""
+def provenance_section(results: Results, files: tuple[str, ...] = ()) -> Section:
+    """Return what made the artifacts, and links to the tables other programs read."""
     import platform
 
     from transferkit import __version__
@@ -198,4 +215,8 @@ def provenance_section(results: Results) -> Section:
         f"Bootstrap: {results.n_resamples} resamples, seed {results.seed}. Every artifact is named by the hash of what "
         "was asked for."
     )
-    return Section(title="Where the numbers come from", slug="provenance", parts=(Text(body=text), table))
+    parts: list[Part] = [Text(body=text), table]
+    if files:
+        parts.append(Text(heading="For other programs", body="Fractions, one row per number; the columns name themselves."))
+        parts.append(Links(items=tuple((file.removeprefix("tables/"), file) for file in files)))
+    return Section(title="Where the numbers come from", slug="provenance", parts=tuple(parts))

@@ -15,6 +15,8 @@ def slug(text: str) -> str:
 
 def seeds_of(results: Results) -> str:
     """Return what scores are averaged over."""
+    if results.is_imported:
+        return "one published prompt per task"
     seeds = results.seeds
     if len(seeds) < 2:
         return f"seed {seeds[0]} alone" if seeds else "no seed"
@@ -25,7 +27,7 @@ def examples_of(results: Results) -> str:
     """Return how many examples a score rests on."""
     counts = sorted(n for n in results.task_table()["n"].tolist() if n)
     if not counts:
-        return "n unknown"
+        return "number of examples not published" if results.is_imported else "n unknown"
     return (
         f"n = {counts[0]} examples per task"
         if counts[0] == counts[-1]

@@ -7,22 +7,24 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transferkit.errors import StoreError
+from transferkit.errors import InputError, StoreError
 from transferkit.figures.style import style
-from transferkit.report.page import Drawing, Part, Report, Row, Section, Table, Text
+from transferkit.report.page import Drawing, Links, Part, Report, Row, Table, Text
 from transferkit.report.rendering import (
     Shown,
     csv_of,
     data_link,
-    files_of,
     inline,
     latex_of,
     markdown_of,
+    pdf_of,
     shown_columns,
     shown_rows,
+    svg_of,
 )
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+PAGE, MARKDOWN = "index.html", "report.md"
 
 
 @dataclass(frozen=True)
@@ -43,28 +45,42 @@ def write(report: Report, folder: str | Path) -> Path:
     """Write a report whole or not at all, replacing an earlier one of the same folder; return its page.
 
     Raises:
+        InputError: the folder holds something else than a report.
         StoreError: the folder cannot be written, or two parts share a name.
     """
-    final = Path(folder)
+    final = Path(folder).absolute()
+    _check_folder(final)
     _check_names(report)
     work = final.with_name(f".{final.name}-{uuid.uuid4().hex[:8]}")
     try:
         for name in ("tables", "figures"):
             (work / name).mkdir(parents=True)
         with style():
-            sections = [(s, [_block(part, work) for part in s.parts]) for s in report.sections]
-        (work / "index.html").write_text(_page(report, sections), encoding="utf-8")
-        (work / "report.md").write_text(_markdown(report), encoding="utf-8")
+            (work / PAGE).write_text(_page(report, work), encoding="utf-8")
+            for address, card in report.cards.items():
+                (work / address).parent.mkdir(exist_ok=True)
+                (work / f"{address}.html").write_text(_page(card, None), encoding="utf-8")
+        for name, frame in report.data.items():
+            (work / "tables" / f"{name}.csv").write_text(csv_of(frame), encoding="utf-8")
+        (work / MARKDOWN).write_text(_markdown(report), encoding="utf-8")
         _replace(work, final)
     except OSError as error:
         raise StoreError(f"{final}: the report cannot be written ({error})", fix="choose another --out") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return final / "index.html"
+    return final / PAGE
+
+
+def _check_folder(final: Path) -> None:
+    """Replacing a folder removes what is in it, so it has to be an earlier report or empty."""
+    if not final.exists() or (final.is_dir() and (not any(final.iterdir()) or (final / MARKDOWN).is_file())):
+        return
+    raise InputError(f"{final} holds something else than a report", fix="choose a new folder with --out")
 
 
 def _check_names(report: Report) -> None:
-    names = [part.name for part in report.parts() if not isinstance(part, Text)]
+    names = [part.name for part in report.parts() if isinstance(part, (Table, Drawing))]
+    names += [name for name in report.data if name in names]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise StoreError(f"two parts of the report are called {', '.join(twice)}", fix="give each its own name")
 
@@ -77,15 +93,17 @@ def _replace(work: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _block(part: Part, work: Path) -> Block:
+def _block(part: Part, work: Path | None) -> Block:
+    """Return a part as the template reads it, and write its files where there is a folder for them."""
     if isinstance(part, Row):
         return Block("row", part, blocks=tuple(_block(inner, work) for inner in part.parts))
-    if isinstance(part, Text):
-        return Block("text", part)
+    if isinstance(part, (Text, Links)):
+        return Block("text" if isinstance(part, Text) else "links", part)
     text = csv_of(part.frame)
     if isinstance(part, Table):
-        (work / "tables" / f"{part.name}.csv").write_text(text, encoding="utf-8")
-        (work / "tables" / f"{part.name}.tex").write_text(latex_of(part), encoding="utf-8")
+        if work is not None:
+            (work / "tables" / f"{part.name}.csv").write_text(text, encoding="utf-8")
+            (work / "tables" / f"{part.name}.tex").write_text(latex_of(part), encoding="utf-8")
         rows = tuple(tuple(row) for row in shown_rows(part))
         are_numbers = [any(row[i].is_number for row in rows) for i in range(len(shown_columns(part)))]
         columns = tuple(zip(shown_columns(part).values(), are_numbers, strict=True))
@@ -93,20 +111,22 @@ def _block(part: Part, work: Path) -> Block:
     return _drawn(part, work, text)
 
 
-def _drawn(part: Drawing, work: Path, text: str) -> Block:
+def _drawn(part: Drawing, work: Path | None, text: str) -> Block:
     figure = part.draw()
     natural = round(96 * figure.get_figwidth())
-    files = files_of(figure)
-    stem = work / "figures" / part.name
-    stem.with_name(f"{part.name}.csv").write_text(text, encoding="utf-8")
-    stem.with_name(f"{part.name}.svg").write_text(files.svg, encoding="utf-8")
-    stem.with_name(f"{part.name}.pdf").write_bytes(files.pdf)
+    svg = svg_of(figure)
+    if work is not None:
+        stem = work / "figures" / part.name
+        stem.with_name(f"{part.name}.csv").write_text(text, encoding="utf-8")
+        stem.with_name(f"{part.name}.svg").write_text(svg, encoding="utf-8")
+        stem.with_name(f"{part.name}.pdf").write_bytes(pdf_of(figure))
     return Block(
-        "drawing", part, picture=inline(figure, files, part.name, part.title), data=data_link(text), natural=natural
+        "drawing", part, picture=inline(figure, svg, part.name, part.title), data=data_link(text), natural=natural
     )
 
 
-def _page(report: Report, sections: list[tuple[Section, list[Block]]]) -> str:
+def _page(report: Report, work: Path | None) -> str:
+    """Return a page; without a folder for files it offers none but its data."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from transferkit import __version__
@@ -118,7 +138,10 @@ def _page(report: Report, sections: list[tuple[Section, list[Block]]]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(report=report, sections=sections, version=__version__)
+    sections = [(section, [_block(part, work) for part in section.parts]) for section in report.sections]
+    has_files = work is not None
+    template = environment.get_template("page.html")
+    return template.render(report=report, sections=sections, version=__version__, has_files=has_files)
 
 
 def _markdown(report: Report) -> str:
@@ -133,7 +156,9 @@ def _markdown(report: Report) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _markdown_part(part: Text | Table | Drawing) -> list[str]:
+def _markdown_part(part: Text | Table | Drawing | Links) -> list[str]:
+    if isinstance(part, Links):
+        return [f"- [{words}]({address})" for words, address in part.items]
     if isinstance(part, Text):
         return [*([f"### {part.heading}", ""] if part.heading else []), part.body]
     if isinstance(part, Table):

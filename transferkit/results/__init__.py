@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from transferkit.indicators import Indicator
-from transferkit.matrices import Diagonal, Matrix
-from transferkit.results import agreements, inventory, scores, similarity, training
+from transferkit.indicators import INDICATORS, Indicator, PromptIndicator
+from transferkit.matrices import Diagonal, Matrix, same_group
+from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
 from transferkit.results.reading import Question, Reading
 from transferkit.results.similarity import SeedPairs
 from transferkit.shapes import FloatArray
-from transferkit.specs import Spec, key
+from transferkit.specs import AnyPromptSpec, ImportedPromptSpec, ImportedScoreSpec, Spec, key
+from transferkit.statistics import Grouping
 from transferkit.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Question", "Results"]
+__all__ = ["Form", "Question", "Results"]
 
+Form = Literal["raw", "relative", "chance_corrected"]
 LEAST_GAP = 0.02  # a prompt that beats a random one by less says nothing about what transfers
 
 
@@ -40,7 +43,8 @@ class Results:
         self.seed = seed
         self.n_resamples = n_resamples
         self._reading = Reading(study, store)
-        self._agreements: dict[str, pd.DataFrame] = {}
+        self._transfers: dict[tuple[str, str, Diagonal], Matrix] = {}
+        self._tables: dict[tuple[str, ...], pd.DataFrame] = {}
         self._indicators: dict[tuple[Indicator, str, SeedPairs], Matrix] = {}
 
     # --- what is there -----------------------------------------------------------------------------------------------
@@ -63,6 +67,11 @@ class Results:
     def keys(self) -> tuple[str, ...]:
         """Keys of every artifact of the study that is there."""
         return tuple(key(spec) for spec in self._reading.specs if self.store.has(spec))
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether all of this was made elsewhere and came as files."""
+        return all(isinstance(spec, (ImportedPromptSpec, ImportedScoreSpec)) for spec in self._reading.specs)
 
     def missing(self) -> list[Spec]:
         """Return the specs the store has no artifact of; `inventory` counts them per kind."""
@@ -109,7 +118,11 @@ class Results:
             baselines: whether rows for no prompt, majority and random prompt are added below.
         """
         name = self.backbones[0] if backbone is None else backbone
-        return scores.transfer(self._reading, name, source_backbone=source_backbone, baselines=baselines)
+        asked = (name, source_backbone or name, baselines)
+        if asked not in self._transfers:
+            found = scores.transfer(self._reading, name, source_backbone=source_backbone, baselines=baselines)
+            self._transfers[asked] = found
+        return self._transfers[asked]
 
     def own(self, backbone: str) -> FloatArray:
         """Return the mean score of each task's own prompts [target]."""
@@ -130,12 +143,12 @@ class Results:
         """
         return self.transfer(backbone).chance_corrected(self.random(backbone), least_gap=LEAST_GAP)
 
-    def forms(self, backbone: str) -> dict[str, Matrix]:
+    def forms(self, backbone: str) -> dict[Form, Matrix]:
         """Return the transfer matrix as raw, relative and chance-corrected scores."""
         return {
             "raw": self.transfer(backbone),
             "relative": self.relative(backbone),
-            "chance-corrected": self.chance_corrected(backbone),
+            "chance_corrected": self.chance_corrected(backbone),
         }
 
     def cross_model(self) -> Matrix:
@@ -180,17 +193,82 @@ class Results:
         """Return the same for all blocks, the bottom third and the top third."""
         return similarity.overlap_table(self._reading, backbone)
 
-    def prompt_points(self, backbone: str) -> tuple[pd.DataFrame, FloatArray]:
-        """Return prompts and what they began from in their principal plane, and the variance per axis [2]."""
-        return similarity.prompt_points(self._reading, backbone)
+    def levels(self, backbone: str) -> pd.DataFrame:
+        """Return per indicator of prompts its mean by relation, and the floor: random directions of the same norms."""
+        known = [i for i in INDICATORS if isinstance(i, PromptIndicator) and i.reads == "prompt"]
+        here = {matrix.name for matrix in self.candidates(backbone)}
+        wanted = [indicator for indicator in known if indicator.name in here]
+        return self._once(("levels", backbone), lambda: levels.levels(self._reading, backbone, wanted, seed=self.seed))
+
+    # --- what predicts transfer --------------------------------------------------------------------------------------
+    def candidates(self, backbone: str) -> list[Matrix]:
+        """Return every indicator that can be computed from what is there, the baselines norm_proxy and same_group last.
+
+        Variants that take in all rows are left out where the backbone reads every row: they would be the same.
+        """
+        is_whole = all(prompt.live.all() for _, prompt in self._reading.iter_prompts(backbone))
+        asked = [i for i in INDICATORS if not (is_whole and i.name.endswith("_all_rows"))]
+        found = (self.indicator(indicator, backbone) for indicator in asked)
+        return [*(matrix for matrix in found if matrix.is_measured.any()), same_group(self.transfer(backbone))]
 
     def agreements(self, backbone: str) -> pd.DataFrame:
         """Return the agreement of every indicator with every form of transfer, in every grouping."""
-        if backbone not in self._agreements:
-            found = agreements.agreements(self._reading, self.forms(backbone), backbone, seed=self.seed)
-            self._agreements[backbone] = found
-        return self._agreements[backbone].copy()
 
-    def partial_agreements(self, backbone: str) -> pd.DataFrame:
-        """Return the agreement over all cells with prompt norm, or same group, taken out."""
-        return agreements.partial_agreements(self._reading, self.forms(backbone), backbone)
+        def make() -> pd.DataFrame:
+            return agreements.agreements(self.forms(backbone), self.candidates(backbone), seed=self.seed)
+
+        return self._once(("agreements", backbone), make)
+
+    def predictors(self, backbone: str, *, form: Form = "relative", grouping: Grouping = "per_target") -> pd.DataFrame:
+        """Return every indicator beside its baselines and corrections; see `results.predictors` for the columns."""
+
+        def make() -> pd.DataFrame:
+            return predictors.predictors(
+                self.forms(backbone)[form],
+                self.candidates(backbone),
+                grouping=grouping,
+                seed=self.seed,
+                n_resamples=self.n_resamples,
+            )
+
+        return self._once(("predictors", backbone, form, grouping), make)
+
+    def regrets(self, backbone: str) -> pd.DataFrame:
+        """Return what trusting each indicator's best sources loses, beside random and same-group sources."""
+        return self._once(
+            ("regrets", backbone), lambda: predictors.regrets(self.transfer(backbone), self.candidates(backbone))
+        )
+
+    def cell_tests(self, backbone: str) -> pd.DataFrame:
+        """Return whether each cell differs from a random prompt and from the own one; empty without answers."""
+        return self._once(("cells", backbone), lambda: cells.cell_tests(self._reading, backbone, seed=self.seed))
+
+    def foreign_prompts(self, backbone: str) -> pd.DataFrame:
+        """Return imported scores of prompts of other backbones, as they are and projected, beside own and random."""
+        return scores.foreign_prompts(self._reading, self._reading.check_backbone(backbone))
+
+    def prompt_specs(self) -> tuple[AnyPromptSpec, ...]:
+        """Return the specs of the prompts that are there, by backbone, group, task and seed."""
+        return tuple(spec for spec, _ in self._reading.iter_prompts())
+
+    def prompt_scores(self, prompt: AnyPromptSpec) -> pd.DataFrame:
+        """Return one prompt's score on every task of its backbone, beside the mean own and random scores."""
+        return scores.prompt_scores(self._reading, prompt)
+
+    # --- the prompts themselves --------------------------------------------------------------------------------------
+    def prompt_points(self, backbone: str, *, method: views.Method = "pca") -> tuple[pd.DataFrame, FloatArray]:
+        """Return prompts and what they began from in a plane, and the variance per axis [2] (NaN for t-SNE)."""
+        return views.prompt_points(self._reading, backbone, method)
+
+    def row_norms(self, backbone: str) -> pd.DataFrame:
+        """Return the norm of every row of every prompt, before and after training."""
+        return views.row_norms(self._reading, backbone)
+
+    def word_table(self, backbone: str) -> pd.DataFrame:
+        """Return the words nearest to every row of every prompt, beside those of random directions."""
+        return views.word_table(self._reading, backbone)
+
+    def _once(self, name: tuple[str, ...], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        if name not in self._tables:
+            self._tables[name] = make()
+        return self._tables[name].copy()

@@ -11,13 +11,13 @@ import numpy as np
 
 from transferkit.artifacts import Score
 from transferkit.results.reading import Reading
-from transferkit.specs import key
+from transferkit.specs import ImportedPromptSpec, ImportedScoreSpec, key
 from transferkit.statistics import scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("examples", "prompt", "score", "neurons")
+KINDS = ("examples", "prompt", "score", "neurons", "words", "imported_prompt", "imported_score")
 MOST_VALUES = 6
 TIMES = ("made", "seconds", "_s", "steps", "alarms")  # differ from artifact to artifact
 PRIVATE = ("host",)  # stays in the store: a report is made to be passed on
@@ -30,8 +30,14 @@ def inventory(reading: Reading) -> pd.DataFrame:
     asked = Counter(spec.kind for spec in reading.specs)
     missing = Counter(spec.kind for spec in reading.missing())
     rows = [
-        {"kind": kind, "asked": asked[kind], "there": asked[kind] - missing[kind], "missing": missing[kind]}
+        {
+            "kind": kind.replace("_", " "),
+            "asked": asked[kind],
+            "there": asked[kind] - missing[kind],
+            "missing": missing[kind],
+        }
         for kind in KINDS
+        if asked[kind]
     ]
     return pd.DataFrame(rows)
 
@@ -43,15 +49,15 @@ def task_table(reading: Reading) -> pd.DataFrame:
     rows = []
     for task in reading.tasks:
         examples = reading.gold(task.name)
-        counts = np.bincount(examples.gold, minlength=len(task.labels)) if examples else np.zeros(1)
+        counts = np.bincount(examples.gold, minlength=task.n_classes or 0) if examples else np.zeros(1)
         rows.append(
             {
                 "task": task.name,
                 "group": task.group,
-                "classes": len(task.labels),
+                "classes": task.n_classes,
                 "metric": task.metric,
                 "chance": task.chance,
-                "n": len(examples.gold) if examples else 0,
+                "n": len(examples.gold) if examples else None,
                 "largest_class": float(counts.max() / counts.sum()) if counts.sum() else float("nan"),
                 "notes": "; ".join(f"{name} {count}" for name, count in examples.notes.items()) if examples else "",
             }
@@ -80,7 +86,7 @@ def integrity(reading: Reading) -> pd.DataFrame:
     rows = []
     for spec in reading.scores:
         score, examples = reading.get(spec, Score), reading.gold(spec.task.name)
-        if score is None or examples is None:
+        if score is None or score.predicted is None or examples is None or isinstance(spec, ImportedScoreSpec):
             continue
         problem = None
         if len(score.predicted) != len(examples.gold):
@@ -109,6 +115,10 @@ def provenance(reading: Reading) -> pd.DataFrame:
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for spec in (*reading.prompts, *reading.scores, *reading.neurons):
         if not reading.store.has(spec):
+            continue
+        if isinstance(spec, (ImportedPromptSpec, ImportedScoreSpec)):
+            seen[f"backbone {spec.backbone.name}"][f"{spec.backbone.revision}, imported"] += 1
+            seen["origin"][spec.origin.collection] += 1
             continue
         revision = spec.backbone.revision
         shown = revision[:12] if len(revision) >= 40 else revision

@@ -13,32 +13,76 @@ import numpy as np
 from transferkit.artifacts import Artifact, Examples, Neurons, Prompt, Score
 from transferkit.errors import InputError, nearest
 from transferkit.matrices import CellState
-from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, TrainedPrompt, key
+from transferkit.specs import (
+    AnyPromptSpec,
+    AnyScoreSpec,
+    ExamplesSpec,
+    ImportedSource,
+    NeuronsSpec,
+    PromptSource,
+    Spec,
+    TrainedPrompt,
+    UnseenPrompt,
+    WordsSpec,
+    key,
+)
 from transferkit.statistics import over_seeds, wilson
 from transferkit.store import Store
-from transferkit.tasks.base import Task
 
 A = TypeVar("A", bound=Artifact)
 
 
+class TaskFacts(Protocol):
+    """What is known of every task, one's own or imported."""
+
+    @property
+    def name(self) -> str:
+        """Name in tables and paths."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """Block of tasks expected to transfer to each other."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """Name of the score."""
+        ...
+
+    @property
+    def n_classes(self) -> int | None:
+        """Number of classes; None where there are none, or it is not known."""
+        ...
+
+    @property
+    def chance(self) -> float:
+        """Expected score of guessing every class equally often."""
+        ...
+
+
 class Question(Protocol):
-    """What a study has to say here: its name and the specs that answer it."""
+    """What a study or a collection has to say here: its name and the specs that answer it."""
 
     @property
     def name(self) -> str:
         """Name of the report."""
         ...
 
-    def prompts(self) -> Sequence[PromptSpec]:
-        """Return the prompts to train."""
+    def prompts(self) -> Sequence[AnyPromptSpec]:
+        """Return the prompts."""
         ...
 
-    def scores(self) -> Sequence[ScoreSpec]:
-        """Return the cells to measure."""
+    def scores(self) -> Sequence[AnyScoreSpec]:
+        """Return the cells."""
         ...
 
     def neuron_sets(self) -> Sequence[NeuronsSpec]:
         """Return the neuron sets to read."""
+        ...
+
+    def words(self) -> Sequence[WordsSpec]:
+        """Return the vocabulary look-ups."""
         ...
 
     def examples(self) -> Sequence[ExamplesSpec]:
@@ -71,7 +115,13 @@ class Reading:
     def specs(self) -> tuple[Spec, ...]:
         """Every spec of the study."""
         question = self.question
-        return (*question.examples(), *question.prompts(), *question.scores(), *question.neuron_sets())
+        return (
+            *question.examples(),
+            *question.prompts(),
+            *question.scores(),
+            *question.neuron_sets(),
+            *question.words(),
+        )
 
     @cached_property
     def backbones(self) -> tuple[str, ...]:
@@ -79,18 +129,23 @@ class Reading:
         return tuple(dict.fromkeys(spec.backbone.name for spec in (*self.prompts, *self.scores)))
 
     @cached_property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[TaskFacts, ...]:
         """The tasks, by group, then name."""
-        found = {spec.task.name: spec.task for spec in (*self.prompts, *self.scores)}
-        return tuple(sorted(found.values(), key=lambda task: (task.group, task.name)))
+        return _ordered(*self.prompts, *self.scores)
+
+    def tasks_on(self, backbone: str) -> tuple[TaskFacts, ...]:
+        """Return the tasks a backbone is used on, by group, then name; those of a study are the same for all."""
+        return _ordered(*(spec for spec in self.scores if spec.backbone.name == backbone)) or _ordered(
+            *(spec for spec in self.prompts if spec.backbone.name == backbone)
+        )
 
     @cached_property
-    def prompts(self) -> tuple[PromptSpec, ...]:
+    def prompts(self) -> tuple[AnyPromptSpec, ...]:
         """The prompts asked for."""
         return tuple(self.question.prompts())
 
     @cached_property
-    def scores(self) -> tuple[ScoreSpec, ...]:
+    def scores(self) -> tuple[AnyScoreSpec, ...]:
         """The scores asked for."""
         return tuple(self.question.scores())
 
@@ -100,8 +155,13 @@ class Reading:
         return tuple(self.question.neuron_sets())
 
     @cached_property
-    def _by_cell(self) -> dict[tuple[str, str], list[ScoreSpec]]:
-        table: dict[tuple[str, str], list[ScoreSpec]] = defaultdict(list)
+    def words(self) -> tuple[WordsSpec, ...]:
+        """The vocabulary look-ups asked for."""
+        return tuple(self.question.words())
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[str, str], list[AnyScoreSpec]]:
+        table: dict[tuple[str, str], list[AnyScoreSpec]] = defaultdict(list)
         for spec in self.scores:
             table[spec.backbone.name, spec.task.name].append(spec)
         return table
@@ -116,26 +176,24 @@ class Reading:
             raise InputError(f"the study has no backbone {name!r}", fix=nearest(name, list(self.backbones)))
         return name
 
-    def measured_on(self, backbone: str, task: str) -> list[ScoreSpec]:
+    def measured_on(self, backbone: str, task: str) -> list[AnyScoreSpec]:
         """Return every score asked for on one backbone and task."""
         return self._by_cell[backbone, task]
 
-    def trained_on(self, backbone: str, task: str) -> list[PromptSpec]:
+    def trained_on(self, backbone: str, task: str) -> list[AnyPromptSpec]:
         """Return the prompts of one backbone and task, one per seed."""
         return [spec for spec in self.prompts if spec.backbone.name == backbone and spec.task.name == task]
 
+    def prompts_on(self, backbone: str, target: str, *, source: str, source_backbone: str) -> list[AnyScoreSpec]:
+        """Return the scores of one task's prompts on a target, one per seed."""
+        wanted = (source, source_backbone)
+        return [spec for spec in self.measured_on(backbone, target) if made_for(spec.source) == wanted]
+
     def cell(self, backbone: str, target: str, *, source: str, source_backbone: str) -> Cell:
         """Return the mean score of one task's prompts on a target; missing unless every seed is there."""
-        wanted = [
-            spec
-            for spec in self.measured_on(backbone, target)
-            if isinstance(spec.source, TrainedPrompt)
-            and spec.source.task == source
-            and spec.source.backbone == source_backbone
-        ]
-        return self.mean(wanted)
+        return self.mean(self.prompts_on(backbone, target, source=source, source_backbone=source_backbone))
 
-    def mean(self, specs: Sequence[ScoreSpec]) -> Cell:
+    def mean(self, specs: Sequence[AnyScoreSpec]) -> Cell:
         """Return the mean of some scores of one task, with a t interval over them or, for one, Wilson's."""
         if not specs:
             return Cell("not_applicable")
@@ -145,7 +203,7 @@ class Reading:
             return Cell("missing")
         metric = specs[0].task.metric
         values = np.array([score.metrics[metric] for score in scores])
-        n = len(scores[0].predicted)
+        n = scores[0].n
         interval = over_seeds(values)
         if interval is None and metric == "accuracy" and n:
             interval = wilson(round(values[0] * n), n)
@@ -172,7 +230,7 @@ class Reading:
         found = [spec for spec in self.question.examples() if spec.task.name == task and spec.split == "report"]
         return self.get(found[0], Examples) if found else None
 
-    def iter_prompts(self, backbone: str | None = None) -> Iterator[tuple[PromptSpec, Prompt]]:
+    def iter_prompts(self, backbone: str | None = None) -> Iterator[tuple[AnyPromptSpec, Prompt]]:
         """Yield the prompts that are there, by task and seed."""
         place = {task.name: i for i, task in enumerate(self.tasks)}
         for spec in sorted(self.prompts, key=lambda s: (s.backbone.name, place[s.task.name], s.seed)):
@@ -184,3 +242,15 @@ class Reading:
         for spec in self.neurons:
             if spec.backbone.name == backbone and (neurons := self.get(spec, Neurons)) is not None:
                 yield spec, neurons
+
+
+def made_for(source: PromptSource | ImportedSource) -> tuple[str, str] | None:
+    """Return task and backbone a source was trained for; None for a baseline or a projected prompt."""
+    if isinstance(source, TrainedPrompt) or (isinstance(source, UnseenPrompt) and not source.projected):
+        return source.task, source.backbone
+    return None
+
+
+def _ordered(*specs: AnyPromptSpec | AnyScoreSpec) -> tuple[TaskFacts, ...]:
+    found: dict[str, TaskFacts] = {spec.task.name: spec.task for spec in specs}
+    return tuple(sorted(found.values(), key=lambda task: (task.group, task.name)))

@@ -9,10 +9,19 @@ import numpy as np
 
 from transferkit.artifacts import Score
 from transferkit.matrices import Diagonal, Matrix
-from transferkit.results.reading import Cell, Reading
-from transferkit.specs import Majority, NoPrompt, PromptSource, RandomPrompt, ScoreSpec, TrainedPrompt, key
+from transferkit.results.reading import Cell, Reading, TaskFacts
+from transferkit.specs import (
+    AnyScoreSpec,
+    Majority,
+    NoPrompt,
+    PromptSource,
+    RandomPrompt,
+    ScoreSpec,
+    TrainedPrompt,
+    UnseenPrompt,
+    key,
+)
 from transferkit.statistics import compare
-from transferkit.tasks.base import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +33,7 @@ BASELINES: dict[str, type[PromptSource]] = {  # pyright: ignore[reportInvalidTyp
 }
 
 
-def baseline_specs(reading: Reading, backbone: str, task: str, name: str) -> list[ScoreSpec]:
+def baseline_specs(reading: Reading, backbone: str, task: str, name: str) -> list[AnyScoreSpec]:
     """Return the scores of one baseline; the random prompt has one per draw."""
     return [s for s in reading.measured_on(backbone, task) if isinstance(s.source, BASELINES[name])]
 
@@ -34,13 +43,16 @@ def transfer(
 ) -> Matrix:
     """Return mean scores of every task's prompts on every task [source,target], by group, then name."""
     origin = reading.check_backbone(source_backbone or backbone)
-    names = [task.name for task in reading.tasks]
-    groups = [task.group for task in reading.tasks]
+    tasks = reading.tasks_on(backbone)
+    names, groups = [task.name for task in tasks], [task.group for task in tasks]
     rows = [[reading.cell(backbone, t, source=s, source_backbone=origin) for t in names] for s in names]
     labels, row_groups = list(names), list(groups)
     if baselines == "with":
         for name in BASELINES:
-            rows.append([reading.mean(baseline_specs(reading, backbone, t, name)) for t in names])
+            specs = [baseline_specs(reading, backbone, t, name) for t in names]
+            if not any(specs):
+                continue
+            rows.append([reading.mean(found) for found in specs])
             labels.append(name)
             row_groups.append("baseline")
     moved = "" if origin == backbone else f", prompts of {origin}"
@@ -49,7 +61,7 @@ def transfer(
 
 def cross_model(reading: Reading) -> Matrix:
     """Return mean scores over (backbone, task) sources and targets; pairs the study does not ask for are no cells."""
-    places = [(backbone, task) for backbone in reading.backbones for task in reading.tasks]
+    places = [(backbone, task) for backbone in reading.backbones for task in reading.tasks_on(backbone)]
     rows = [[reading.cell(b, t.name, source=s.name, source_backbone=origin) for b, t in places] for origin, s in places]
     labels = [f"{backbone} · {task.name}" for backbone, task in places], [backbone for backbone, _ in places]
     return _matrix(rows, sources=labels, targets=labels, name="score within and across backbones")
@@ -86,7 +98,7 @@ def baselines(reading: Reading, backbone: str) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for task in reading.tasks:
+    for task in reading.tasks_on(backbone):
         row: dict[str, object] = {"backbone": backbone, "task": task.name, "group": task.group, "chance": task.chance}
         for name in BASELINES:
             row[name] = reading.mean(baseline_specs(reading, backbone, task.name, name)).value
@@ -104,18 +116,14 @@ def own_scores(reading: Reading, *, seed: int, n_resamples: int) -> pd.DataFrame
     return pd.DataFrame(
         _own_row(reading, backbone, task, np.random.default_rng([seed, b, t]), n_resamples)
         for b, backbone in enumerate(reading.backbones)
-        for t, task in enumerate(reading.tasks)
+        for t, task in enumerate(reading.tasks_on(backbone))
     )
 
 
 def _own_row(
-    reading: Reading, backbone: str, task: Task, generator: np.random.Generator, n_resamples: int
+    reading: Reading, backbone: str, task: TaskFacts, generator: np.random.Generator, n_resamples: int
 ) -> dict[str, object]:
-    own = [
-        spec
-        for spec in reading.measured_on(backbone, task.name)
-        if isinstance(spec.source, TrainedPrompt) and spec.source.task == task.name and spec.source.backbone == backbone
-    ]
+    own = reading.prompts_on(backbone, task.name, source=task.name, source_backbone=backbone)
     cell = reading.mean(own)
     values = _values(reading, own)
     row: dict[str, object] = {
@@ -144,7 +152,7 @@ def _own_row(
 
 def _gain(
     reading: Reading,
-    own: Sequence[ScoreSpec],
+    own: Sequence[AnyScoreSpec],
     *,
     best: str | None,
     generator: np.random.Generator,
@@ -158,17 +166,19 @@ def _gain(
     if not own or best is None:
         return empty
     spec = own[0]
-    examples = reading.gold(spec.task.name)
-    trained = _predicted(reading, own)
-    other = _predicted(reading, baseline_specs(reading, spec.backbone.name, spec.task.name, best))
-    if examples is None or len(trained) < len(own) or not other:
+    baseline = baseline_specs(reading, spec.backbone.name, spec.task.name, best)
+    cells = reading.mean(own), reading.mean(baseline)
+    examples, trained, other = reading.gold(spec.task.name), predicted(reading, own), predicted(reading, baseline)
+    if any(cell.state != "measured" for cell in cells):
         return empty
+    if not isinstance(spec, ScoreSpec) or examples is None or not trained or not other:  # scores came without answers
+        return {**empty, "difference": cells[0].value - cells[1].value}
     found = compare(
         np.array(trained),
         np.array(other),
         examples.gold,
         metric=spec.task.metric,
-        n_classes=len(spec.task.labels),
+        n_classes=spec.task.n_classes,
         generator=generator,
         n_resamples=n_resamples,
     )
@@ -186,11 +196,47 @@ def _gain(
     }
 
 
-def _predicted(reading: Reading, specs: Sequence[ScoreSpec]) -> list[np.ndarray]:
+def predicted(reading: Reading, specs: Sequence[AnyScoreSpec]) -> list[np.ndarray]:
+    """Return the predicted labels of some scores, each [n]; nothing unless all of them have theirs."""
     found = [reading.get(spec, Score) for spec in specs]
-    return [score.predicted for score in found if score is not None]
+    known = [score.predicted for score in found if score is not None and score.predicted is not None]
+    return known if len(known) == len(specs) else []
 
 
-def _values(reading: Reading, specs: Sequence[ScoreSpec]) -> list[float]:
+def prompt_scores(reading: Reading, prompt: AnyPromptSpec) -> pd.DataFrame:
+    """Return one prompt's score on every task of its own backbone: target, group, score, own, random, is_own."""
+    import pandas as pd
+
+    backbone, rows = prompt.backbone.name, []
+    for task in reading.tasks_on(backbone):
+        found = [s for s in reading.measured_on(backbone, task.name) if getattr(s.source, "key", None) == key(prompt)]
+        cell = reading.mean(found)
+        if cell.state == "measured":
+            own = reading.cell(backbone, task.name, source=task.name, source_backbone=backbone).value
+            random = reading.mean(baseline_specs(reading, backbone, task.name, "random prompt")).value
+            row = {"target": task.name, "group": task.group, "score": cell.value, "own": own, "random": random}
+            rows.append({**row, "is_own": task.name == prompt.task.name})
+    return pd.DataFrame(rows, columns=["target", "group", "score", "own", "random", "is_own"])
+
+
+def foreign_prompts(reading: Reading, backbone: str) -> pd.DataFrame:
+    """Return scores of prompts of other backbones, as they are and through a projector, beside own and random."""
+    import pandas as pd
+
+    rows = []
+    for task in reading.tasks_on(backbone):
+        own = reading.cell(backbone, task.name, source=task.name, source_backbone=backbone).value
+        random = reading.mean(baseline_specs(reading, backbone, task.name, "random prompt")).value
+        for spec in reading.measured_on(backbone, task.name):
+            if isinstance(spec.source, UnseenPrompt) and spec.source.backbone != backbone:
+                how = "projected" if spec.source.projected else "as it is"
+                row = {"target": task.name, "group": task.group, "source": spec.source.task, "how": how}
+                row |= {"source_backbone": spec.source.backbone, "score": reading.mean([spec]).value}
+                rows.append({**row, "own": own, "random": random, "key": key(spec)})
+    columns = ["target", "group", "source", "source_backbone", "how", "score", "own", "random", "key"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _values(reading: Reading, specs: Sequence[AnyScoreSpec]) -> list[float]:
     found = [reading.get(spec, Score) for spec in specs]
     return [score.metrics[spec.task.metric] for spec, score in zip(specs, found, strict=True) if score is not None]

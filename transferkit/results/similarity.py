@@ -11,12 +11,10 @@ import numpy as np
 
 from transferkit.artifacts import Neurons, Prompt
 from transferkit.indicators import NEURON, Indicator, NeuronIndicator, NeuronOverlap, PromptIndicator
-from transferkit.indicators.base import flat
 from transferkit.matrices import Matrix
 from transferkit.results.reading import Reading
 from transferkit.shapes import BoolArray, FloatArray
 from transferkit.specs import RandomPrompt, Spec, TrainedPrompt, key
-from transferkit.statistics import principal_plane
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +24,7 @@ RELATIONS = ("same task, other seed", "same group", "other group", "random promp
 
 
 @dataclass(frozen=True)
-class _Member:
+class Member:
     """One artifact with what it belongs to."""
 
     task: str
@@ -38,12 +36,13 @@ class _Member:
 
 def indicator_matrix(reading: Reading, indicator: Indicator, backbone: str, *, seed_pairs: SeedPairs) -> Matrix:
     """Return an indicator's values, mean over pairs of seeds [source,target]."""
-    reading.check_backbone(backbone)
-    members = _prompts(reading, backbone) if indicator.reads == "prompt" else _trained_sets(reading, backbone)
-    asked = {task.name: len(reading.trained_on(backbone, task.name)) for task in reading.tasks}
-    names = [task.name for task in reading.tasks]
+    tasks_here = reading.tasks_on(reading.check_backbone(backbone))
+    members = members_of(reading, backbone) if indicator.reads == "prompt" else _trained_sets(reading, backbone)
+    asked = {task.name: len(reading.trained_on(backbone, task.name)) for task in tasks_here}
+    names = [task.name for task in tasks_here]
+    members = [member for member in members if member.task in asked]
     values = np.full((len(names), len(names)), np.nan)
-    if members:
+    if members and all(getattr(member.artifact, array) is not None for member in members for array in indicator.needs):
         pairs = _all_pairs(indicator, members)
         tasks, seeds = np.array([m.task for m in members]), np.array([m.seed for m in members])
         whole = {name for name in names if asked[name] and np.count_nonzero(tasks == name) == asked[name]}
@@ -52,7 +51,7 @@ def indicator_matrix(reading: Reading, indicator: Indicator, backbone: str, *, s
                 if source in whole and target in whole:
                     chosen = _chosen(seeds[tasks == source], seeds[tasks == target], seed_pairs, is_own=i == j)
                     values[i, j] = pairs[np.ix_(tasks == source, tasks == target)][chosen].mean()
-    groups = tuple(task.group for task in reading.tasks)
+    groups = tuple(task.group for task in tasks_here)
     return Matrix(
         values=values,
         sources=tuple(names),
@@ -75,7 +74,7 @@ def _chosen(first: np.ndarray, second: np.ndarray, pairs: SeedPairs, *, is_own: 
     return wanted if wanted.any() else np.ones_like(same)
 
 
-def _all_pairs(indicator: Indicator, members: list[_Member]) -> FloatArray:
+def _all_pairs(indicator: Indicator, members: list[Member]) -> FloatArray:
     """Return the indicator between all artifacts [n,n]."""
     if indicator.reads == "prompt":
         assert isinstance(indicator, PromptIndicator)
@@ -86,14 +85,15 @@ def _all_pairs(indicator: Indicator, members: list[_Member]) -> FloatArray:
     return indicator(sets, sets)  # pyright: ignore[reportArgumentType]
 
 
-def _prompts(reading: Reading, backbone: str) -> list[_Member]:
-    return [_Member(s.task.name, s.task.group, s.seed, s, prompt) for s, prompt in reading.iter_prompts(backbone)]
+def members_of(reading: Reading, backbone: str) -> list[Member]:
+    """Return the prompts of a backbone that are there, with what each belongs to."""
+    return [Member(s.task.name, s.task.group, s.seed, s, prompt) for s, prompt in reading.iter_prompts(backbone)]
 
 
-def _trained_sets(reading: Reading, backbone: str) -> list[_Member]:
+def _trained_sets(reading: Reading, backbone: str) -> list[Member]:
     groups = {task.name: task.group for task in reading.tasks}
     return [
-        _Member(spec.source.task, groups[spec.source.task], spec.source.seed, spec, neurons)
+        Member(spec.source.task, groups[spec.source.task], spec.source.seed, spec, neurons)
         for spec, neurons in reading.iter_neurons(backbone)
         if isinstance(spec.source, TrainedPrompt)
     ]
@@ -108,13 +108,13 @@ def overlap_by_block(reading: Reading, backbone: str) -> pd.DataFrame:
 
 def overlap_table(reading: Reading, backbone: str) -> pd.DataFrame:
     """Return mean overlap per choice of blocks (all, bottom, top third) and relation, beside density and chance."""
-    return _overlap_rows(_sets(reading, backbone), {str(o.blocks): o for o in NEURON}, "blocks")
+    return _overlap_rows(_sets(reading, backbone), {str(o.blocks): o for o in NEURON if o.kind == "cosine"}, "blocks")
 
 
-def _sets(reading: Reading, backbone: str) -> list[tuple[_Member, Neurons]]:
+def _sets(reading: Reading, backbone: str) -> list[tuple[Member, Neurons]]:
     reading.check_backbone(backbone)
     randoms = [
-        _Member("random", "random", spec.source.seed, spec, neurons)
+        Member("random", "random", spec.source.seed, spec, neurons)
         for spec, neurons in reading.iter_neurons(backbone)
         if isinstance(spec.source, RandomPrompt)
     ]
@@ -123,15 +123,15 @@ def _sets(reading: Reading, backbone: str) -> list[tuple[_Member, Neurons]]:
 
 
 def _overlap_rows(
-    sets: list[tuple[_Member, Neurons]], indicators: dict[int, NeuronOverlap] | dict[str, NeuronOverlap], column: str
+    sets: list[tuple[Member, Neurons]], indicators: dict[int, NeuronOverlap] | dict[str, NeuronOverlap], column: str
 ) -> pd.DataFrame:
     import pandas as pd
 
     neurons = [item for _, item in sets]
     pairs: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for i, j in combinations(range(len(sets)), 2):
-        if relation := _relation(sets[i][0], sets[j][0]):
-            pairs[relation].append((i, j))
+        if kind := relation(sets[i][0], sets[j][0]):
+            pairs[kind].append((i, j))
     rows = []
     for where, indicator in indicators.items():
         values, chance, density = (
@@ -139,10 +139,10 @@ def _overlap_rows(
             indicator.chance(neurons, neurons),
             indicator.density(neurons),
         )
-        for relation in RELATIONS:
-            if not pairs[relation]:
+        for kind in RELATIONS:
+            if not pairs[kind]:
                 continue
-            first, second = np.array(pairs[relation]).T
+            first, second = np.array(pairs[kind]).T
             found = {
                 "mean": float(values[first, second].mean()),
                 "low": float(values[first, second].min()),
@@ -150,44 +150,15 @@ def _overlap_rows(
                 "chance": float(chance[first, second].mean()),
                 "density": float(density[np.union1d(first, second)].mean()),
             }
-            rows.append({column: where, "relation": relation, "n_pairs": len(first), **found})
+            rows.append({column: where, "relation": kind, "n_pairs": len(first), **found})
     columns = [column, "relation", "n_pairs", "mean", "low", "high", "chance", "density"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _relation(a: _Member, b: _Member) -> str | None:
+def relation(a: Member, b: Member) -> str | None:
     """Return how two sets are related; a random prompt is compared with random ones alone."""
     if "random" in (a.group, b.group):
         return "random prompts" if a.group == b.group else None
     if a.task == b.task:
         return "same task, other seed"
     return "same group" if a.group == b.group else "other group"
-
-
-def prompt_points(reading: Reading, backbone: str) -> tuple[pd.DataFrame, FloatArray]:
-    """Return prompts, and what they began from, in their principal plane, and the variance each axis explains [2].
-
-    Raises:
-        InputError: fewer than three prompts, or prompts whose live rows do not pair up.
-    """
-    import pandas as pd
-
-    members = _prompts(reading, backbone)
-    prompts = [member.artifact for member in members if isinstance(member.artifact, Prompt)]
-    vectors = flat(prompts, rows="live", of="vectors")
-    initial = vectors - flat(prompts, rows="live", of="change")
-    starts, where = np.unique(initial.round(6), axis=0, return_index=True)
-    plane = principal_plane(np.concatenate([vectors, initial[np.sort(where)]]))
-    order = [*members, *(members[i] for i in np.sort(where))]
-    assert len(order) == len(vectors) + len(starts)
-    table = pd.DataFrame(
-        {
-            "task": [member.task for member in order],
-            "group": [member.group for member in order],
-            "seed": [member.seed for member in order],
-            "is_initial": np.arange(len(order)) >= len(vectors),
-            "x": plane.points[:, 0],
-            "y": plane.points[:, 1],
-        }
-    )
-    return table, plane.explained

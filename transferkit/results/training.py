@@ -39,13 +39,18 @@ def training_health(reading: Reading) -> pd.DataFrame:
     """Return one row per prompt: steps, best step, norms before and after, and alarms raised while training."""
     import pandas as pd
 
-    rows = [_health(spec, prompt, reading.store.meta(spec)) for spec, prompt in reading.iter_prompts()]
+    rows = [
+        _health(spec, prompt, reading.store.meta(spec))
+        for spec, prompt in reading.iter_prompts()
+        if isinstance(spec, PromptSpec)
+    ]
     columns = ["backbone", "task", "seed", "steps", "best_step", "best_selection_score", "initial_norm", "final_norm"]
     return pd.DataFrame(rows, columns=[*columns, "relative_change", "alarms", "key"])
 
 
 def _health(spec: PromptSpec, prompt: Prompt, meta: Mapping[str, object]) -> dict[str, object]:
     live = np.asarray(prompt.live, dtype=bool)
+    assert prompt.initial is not None  # a trained prompt knows where it began
     vectors, initial = (np.asarray(a, dtype=np.float64)[live] for a in (prompt.vectors, prompt.initial))
     begun = float(np.linalg.norm(initial, axis=1).mean()) if live.any() else float("nan")
     moved = float(np.linalg.norm(vectors - initial))

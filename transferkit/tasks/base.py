@@ -173,6 +173,11 @@ class Task:
             )
 
     @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.labels)
+
+    @property
     def chance(self) -> float:
         """Expected score of guessing every class equally often."""
         return 1.0 / len(self.labels)
