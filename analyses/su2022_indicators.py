@@ -76,8 +76,8 @@ def what_corrections_change(results: Results, backbone: str) -> str:
             + ", ".join(f"{_words(name)} becomes {rho(name, 'chance_corrected')}" for name in FOUR)
         )
     said.append(
-        f"The grouping decides the story: cosine average is {rho('cosine_average', grouping='per_source')} per source and "
-        f"{rho('cosine_average', grouping='per_target')} per target"
+        f"The grouping decides the story: cosine average is {rho('cosine_average', grouping='per_source')} per source "
+        f"and {rho('cosine_average', grouping='per_target')} per target"
     )
     said.append(
         f"Knowing only the type of each task gives {rho('same_group')} over all cells and "
@@ -121,8 +121,8 @@ def _paper_table(results: Results, backbone: str) -> Table:
         name=f"paper-table-{slug(backbone)}",
         title=f"Agreement of prompt similarities with transfer, {backbone}",
         caption="Spearman with relative scores, off the diagonal and in the next column with it. “All rows” is what "
-        "the paper compares; the names without it leave out rows the backbone never reads; “centred” takes away the mean "
-        "prompt, for what all began from is not published. Last columns: all cells off the diagonal.",
+        "the paper compares; the names without it leave out rows the backbone never reads; “centred” takes away the "
+        "mean prompt, for what all began from is not published. Last columns: all cells off the diagonal.",
         frame=pd.DataFrame(rows),
         columns={
             "indicator": "indicator",

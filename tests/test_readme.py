@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 from conftest import NEGATIVE, POSITIVE, make_tiny
 
 from transferkit import catalogue, cli, named, tasks
-from transferkit.specs import Recipe
 from transferkit.study import Study
 from transferkit.tasks.base import Label, LocalData, Task
 
@@ -86,7 +86,7 @@ def test_own_task_runs_from_training_to_report(tmp_path: Path, monkeypatch: pyte
     path = write_own_study(tmp_path)
     monkeypatch.chdir(tmp_path)
     commands = [line.split()[1:] for block in blocks("sh") for line in block.splitlines()]
-    assert [words[0] for words in commands] == ["train", "measure", "analyze"]
+    assert [words[0] for words in commands] == ["fetch", "train", "measure", "analyze"]
     for words in commands:
         assert words[1] == path.name
         run_cli(monkeypatch, *words)
@@ -111,14 +111,13 @@ def test_own_task_is_right_to_the_letter() -> None:
 
 def test_python_example_runs(tiny_takes_its_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = blocks("python")
-    assert len([line for line in example.splitlines() if line]) == 12
+    assert len([line for line in example.splitlines() if line]) == 14
     for name in re.findall(r'"(\w+)"', next(line for line in example.splitlines() if line.startswith("tasks"))):
         assert name in tasks.TASKS
         monkeypatch.setitem(tasks.TASKS, name, toy(name, tiny_takes_its_place / "reviews.csv"))
     script = tiny_takes_its_place / "example.py"
-    assert example.count("sizes=sizes)") == 1
-    script.write_text(example.replace("sizes=sizes)", "sizes=sizes, recipe=short)"))
-    runpy.run_path(str(script), init_globals={"short": Recipe(prompt_length=4, steps=8, evaluate_every=4)})
+    script.write_text(example)
+    runpy.run_path(str(script))
     assert (tiny_takes_its_place / "transfer.svg").stat().st_size > 1000
 
 
@@ -151,6 +150,18 @@ def test_sizes_of_the_download_are_right() -> None:
 def test_commands_are_all_there() -> None:
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands if command.callback}
     assert set(re.findall(r"^\| `transferkit (\w+)", README, flags=re.MULTILINE)) == known
+
+
+def test_options_are_those_of_the_verbs() -> None:
+    group = typer.main.get_command(cli.app)
+    said = dict(
+        re.findall(r"^\| `transferkit (\w+)[^|]*(?:\\\|[^|]*)*\|[^|]*\| ([^|]+) \|$", README, flags=re.MULTILINE)
+    )
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        options = {option.removeprefix("--") for param in command.params for option in param.opts if option[0] == "-"}
+        words = said["train"] if said[name] == "as `train`" else said[name]
+        assert set(words.split(", ")) == options, name
+        assert all(f"`--{option}" in README for option in options)
 
 
 def test_named_studies_and_fields_exist() -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from transferkit import figures, indicators, presets, statistics, tasks
+    from transferkit import figures, indicators, interop, presets, statistics, tasks
     from transferkit.backbones import Backbone
+    from transferkit.chapters import find_analysis
     from transferkit.named import find_study
+    from transferkit.opening import open_results
     from transferkit.results import Results
     from transferkit.run import fill
     from transferkit.store import Store
@@ -23,9 +25,11 @@ _WHERE = {
     "Store": "transferkit.store",
     "Study": "transferkit.study",
     "fill": "transferkit.run",
+    "find_analysis": "transferkit.chapters",
     "find_study": "transferkit.named",
+    "open_results": "transferkit.opening",
 }
-_MODULES = ("figures", "indicators", "presets", "statistics", "tasks")
+_MODULES = ("figures", "indicators", "interop", "presets", "statistics", "tasks")
 
 __all__ = [
     "Backbone",
@@ -34,8 +38,11 @@ __all__ = [
     "Study",
     "figures",
     "fill",
+    "find_analysis",
     "find_study",
     "indicators",
+    "interop",
+    "open_results",
     "presets",
     "statistics",
     "tasks",

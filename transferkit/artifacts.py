@@ -27,6 +27,7 @@ from transferkit.specs import (
     WordsSpec,
 )
 
+MODEL = "adapter_model.safetensors"
 PEFT_FIELDS = ("base_model_name_or_path", "num_attention_heads", "num_layers")
 Cell = float | int | str | None
 
@@ -56,8 +57,7 @@ class Prompt:
         """Write `adapter_model.safetensors`, `history.csv` and, where PEFT can read the prompt, its config."""
         rows = {"prompt_embeddings": self.vectors, "initial": self.initial, "early": self.early}
         arrays = {n: np.ascontiguousarray(array, dtype=np.float32) for n, array in rows.items() if array is not None}
-        arrays["live"] = np.ascontiguousarray(self.live, dtype=np.uint8)
-        save_file(arrays, folder / "adapter_model.safetensors")
+        save_file({**arrays, "live": np.ascontiguousarray(self.live, dtype=np.uint8)}, folder / MODEL)
         _write_table(folder / "history.csv", self.history)
         if self.peft is not None:
             config = {
@@ -74,7 +74,7 @@ class Prompt:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read what `write` wrote."""
-        arrays = load_file(folder / "adapter_model.safetensors")
+        arrays = load_file(folder / MODEL)
         config = folder / "adapter_config.json"
         return cls(
             vectors=arrays["prompt_embeddings"],

@@ -11,6 +11,7 @@ from transferkit.readouts.masked import label_word_id
 from transferkit.specs import MaskedReadout, PromptInitial, PromptSpec, key
 from transferkit.store import Store
 from transferkit.study import Study
+from transferkit.tasks.base import CatalogueData
 
 LEAST_TEXT = 8  # tokens that must remain for the text behind a prompt
 
@@ -22,6 +23,8 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
         InputError: an unknown name, a missing asset, data, words or sizes that do not fit; the message names the fix.
         StoreError: files of the catalogue were altered.
     """
+    corpora = [task.source.corpus for task in asked.resolved_tasks if isinstance(task.source, CatalogueData)]
+    catalogue.require(catalogue.needed(asked.backbone_names, corpora), cache)
     folders = {}
     for model, name in zip(asked.models, asked.backbone_names, strict=True):
         folders[model.spec.name] = sources.folder(name, model.spec, cache)

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from transferkit import commands
-from transferkit.commands import Filling
+from transferkit import __version__, commands, exchange
+from transferkit.commands import STORE, Question
 from transferkit.errors import InputError, TransferkitError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 StudyName = Annotated[
@@ -34,11 +35,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 Yes = Annotated[bool, typer.Option("--yes", help="Download without asking.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the reports.")]
 
-STORE = Path("runs")
 REPORTS = Path("reports")
 
 
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"transferkit {__version__}")
+        raise typer.Exit
+
+
 # --- verbs -----------------------------------------------------------------------------------------------------------
+@app.callback()
+def about(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """When does a soft prompt also serve another task, or another language model, and why?"""
+
+
 @app.command()
 def quickstart(
     *,
@@ -51,9 +67,9 @@ def quickstart(
 ) -> None:
     """Fetch two small models and six data sets, train prompts, measure, and write the report."""
     commands.fetch(["quickstart"], cache, yes=yes)
-    wanted = Filling(name="quickstart", store=store, seeds=seeds, cache=cache, device=device)
-    commands.fill(wanted, ("train", "measure"))
-    commands.analyze(commands.asked_for("quickstart", seeds, None), store, out, partial=False)
+    question = Question(name="quickstart", store=store, seeds=seeds, cache=cache)
+    commands.fill(question, ("train", "measure"), device=device)
+    commands.analyze(question, out, partial=False)
 
 
 @app.command()
@@ -65,21 +81,26 @@ def fetch(
     verify: Annotated[bool, typer.Option("--verify", help="Re-hash what was fetched before.")] = False,
 ) -> None:
     """Download catalogue assets; without a name, list what there is."""
-    from transferkit import catalogue, named
+    from transferkit import catalogue, listing, named
 
     if not names:
-        rows = [
-            (entry.name, entry.kind, f"{entry.size_bytes / 1e6:.0f}", mark, entry.licence)
-            for entry in catalogue.ENTRIES.values()
-            for mark in ["yes" if catalogue.is_ready(entry.name, cache) else ""]
-        ]
-        commands.show_table(("name", "kind", "MB", "here", "licence"), rows)
+        commands.show_table(("name", "kind", "MB", "here", "licence"), listing.entry_rows(cache))
+        commands.say(f"Tasks and @groups may be named too: transferkit tasks. Studies: {', '.join(named.builtin())}.")
         return
     commands.fetch(names, cache, yes=yes)
     if verify:
         for name in named.assets(names):
             catalogue.verify(name, cache)
             typer.echo(f"{name}: sound")
+
+
+@app.command("tasks")
+def list_tasks(*, cache: CachePath = None) -> None:
+    """List the tasks a study may name, their @groups, and where their data come from."""
+    from transferkit import listing
+
+    names = ("task", "groups", "classes", "metric", "data", "here")
+    commands.show_table(names, listing.task_rows(cache))
 
 
 @app.command()
@@ -96,18 +117,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train the prompts of a study that are missing."""
-    wanted = Filling(
-        name=study,
-        store=store,
-        seeds=seeds,
-        limit=limit,
-        cache=cache,
-        device=device,
-        dry_run=dry_run,
-        overwrite=overwrite,
-        as_json=as_json,
-    )
-    commands.fill(wanted, ("train",))
+    question = Question(name=study, store=store, seeds=seeds, limit=limit, cache=cache)
+    commands.fill(question, ("train",), device=device, dry_run=dry_run, overwrite=overwrite, as_json=as_json)
 
 
 @app.command()
@@ -124,47 +135,72 @@ def measure(
     as_json: AsJson = False,
 ) -> None:
     """Score every prompt on every task of a study, and read the neurons; only what is missing."""
-    wanted = Filling(
-        name=study,
-        store=store,
-        seeds=seeds,
-        limit=limit,
-        cache=cache,
-        device=device,
-        dry_run=dry_run,
-        overwrite=overwrite,
-        as_json=as_json,
-    )
-    commands.fill(wanted, ("measure",))
+    question = Question(name=study, store=store, seeds=seeds, limit=limit, cache=cache)
+    commands.fill(question, ("measure",), device=device, dry_run=dry_run, overwrite=overwrite, as_json=as_json)
 
 
 @app.command()
 def analyze(
-    study: Annotated[str, typer.Argument(metavar="[STUDY | STORE]", help="A study, or a store that holds some.")] = str(
-        STORE
-    ),
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY | STORE | CHECKOUT]",
+            help="A study, a store, or a checkout of Su et al.'s repository; by default all of --store.",
+        ),
+    ] = None,
     *,
     store: StorePath = STORE,
     out: Out = REPORTS,
     seeds: Seeds = None,
     limit: Limit = None,
     partial: Annotated[bool, typer.Option("--partial", help="Report what is there; holes are hatched.")] = False,
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", help="Of a checkout: take this prompt folder for its task.")
+    ] = None,
 ) -> None:
-    """Write the report of a study; needs no GPU, no weights and no torch."""
-    if (Path(study) / "store.toml").is_file():
-        for asked in commands.studies_of(Path(study)):
-            commands.analyze(asked, Path(study), out, partial=partial)
-    elif study == str(STORE):
-        commands.existing(STORE)
+    """Write the report of a study, of all a store holds, or of a published checkout; needs no GPU and no weights."""
+    folder = store if study is None else Path(study)
+    if study is not None and exchange.is_checkout(folder):
+        exchange.analyze_checkout(folder, store, out / "su2022" if out == REPORTS else out, prompt or [])
+    elif study is not None and not (folder / "store.toml").is_file():
+        if folder.is_dir():
+            raise InputError(
+                f"{folder} is neither a store nor a checkout with task_prompt_emb/ and result/",
+                fix="name a study, a store, or the folder that holds both",
+            )
+        question = Question(name=study, store=store, seeds=seeds, limit=limit)
+        commands.analyze(question, out, partial=partial)
+    elif seeds is None and limit is None:
+        exchange.analyze_all(folder, out, partial=partial)
     else:
-        commands.analyze(commands.asked_for(study, seeds, limit), store, out, partial=partial)
+        raise InputError(
+            "--seeds and --limit choose within a study, and none is named", fix="transferkit analyze STUDY"
+        )
+
+
+@app.command()
+def convert(
+    source: Annotated[
+        str, typer.Argument(help="A prompt file, a PEFT folder, a checkout, or the key of a stored prompt.")
+    ],
+    *,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Write a .npy, .npz or .safetensors file, or a PEFT folder; else into the store."),
+    ] = None,
+    store: StorePath = STORE,
+    task: Annotated[str | None, typer.Option("--task", help="What the prompt was trained on.")] = None,
+    backbone: Annotated[str | None, typer.Option("--backbone", help="Which model the prompt is for.")] = None,
+) -> None:
+    """Bring other people's prompts into a store, or write a prompt for other programs."""
+    exchange.convert(source, to, store, task=task, backbone=backbone)
 
 
 @app.command("ls")
 def list_artifacts(
     *,
     store: StorePath = STORE,
-    kind: Annotated[Literal["prompt", "score", "neurons", "examples"] | None, typer.Option("--kind")] = None,
+    kind: Annotated[Literal["prompt", "score", "neurons", "words", "examples"] | None, typer.Option("--kind")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List what a store holds."""
@@ -180,7 +216,7 @@ def list_artifacts(
 
 @app.command()
 def show(key: Annotated[str, typer.Argument(help="A key, or its first digits.")], *, store: StorePath = STORE) -> None:
-    """Show one artifact: its spec, what it was made from, its numbers, when and where."""
+    """Show one artifact: its spec, what it was made from, its numbers and those of a prompt, when and where."""
     from transferkit import listing
 
     typer.echo(listing.describe(commands.existing(store), key))

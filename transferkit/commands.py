@@ -1,6 +1,7 @@
 """What the verbs of the command line share: finding a study, fetching, filling, reporting, and what they say."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,36 +14,55 @@ from transferkit.errors import InputError
 
 if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
     from transferkit.run import Plan, Stage
+    from transferkit.specs import PromptSpec
     from transferkit.store import Store
     from transferkit.study import Study
 
+STORE = Path("runs")
+
 
 @dataclass(frozen=True, kw_only=True)
-class Filling:
-    """What a user asks for when a store is to be filled."""
+class Question:
+    """Which study a user means, and the options that hold for every verb that works on it.
+
+    Attributes:
+        name: a built-in study or a file, as `transferkit.named.find_study` takes it.
+        cache: None for the user's own.
+    """
 
     name: str
-    store: Path
+    store: Path = STORE
     seeds: int | None = None
     limit: int | None = None
     cache: Path | None = None
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    dry_run: bool = False
-    overwrite: bool = False
-    as_json: bool = False
 
+    def study(self) -> "Study":
+        """Return the study with the options that change what it asks.
 
-def asked_for(name: str, seeds: int | None, limit: int | None) -> "Study":
-    """Return a study with the options that change what it asks.
+        Raises:
+            InputError: there is no such study.
+        """
+        from transferkit import named
 
-    Raises:
-        InputError: there is no such study.
-    """
-    from transferkit import named
+        if self.limit is not None:
+            say(f"TRIAL: at most {self.limit} examples per task are scored. These numbers are not for a paper.")
+        return named.find_study(self.name, seeds=self.seeds, limit=self.limit)
 
-    if limit is not None:
-        say(f"TRIAL: at most {limit} examples per task are scored. These numbers are not for a paper.")
-    return named.find_study(name, seeds=seeds, limit=limit)
+    def command(self, verb: Literal["train", "measure", "analyze"]) -> str:
+        """Return the command line of a verb on the same study, with the same options."""
+        cache = None if verb == "analyze" else self.cache
+        store = None if self.store == STORE else self.store
+        options = (("--store", store), ("--seeds", self.seeds), ("--limit", self.limit), ("--cache", cache))
+        given = [word for option, value in options if value is not None for word in (option, str(value))]
+        return shlex.join(["transferkit", verb, self.name, *given])
+
+    def python(self, use: str) -> str:
+        """Return one line of Python that finds the study, names the store and uses them."""
+        options = "".join(f", {n}={v}" for n, v in (("seeds", self.seeds), ("limit", self.limit)) if v is not None)
+        return (
+            f"import transferkit as tk; study = tk.find_study({_literal(self.name)}{options}); "
+            f"store = tk.Store({_literal(self.store)}); {use}"
+        )
 
 
 def fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
@@ -53,90 +73,114 @@ def fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
     """
     from transferkit import catalogue, fetching, named
 
-    missing = catalogue.missing(named.assets(names), cache)
+    wanted = named.assets(names)
+    missing = catalogue.missing(wanted, cache)
+    if not wanted:
+        say("none of this comes from the catalogue; what the Hugging Face hub holds is fetched when it is first used")
+    elif not missing:
+        say(f"everything is here ({catalogue.cache_dir(cache)})")
     if not missing:
         return
     fetching.show_plan(missing, cache)
     if not yes:
         if not sys.stdin.isatty():
-            raise InputError("nothing is downloaded unasked", fix=f"transferkit fetch {' '.join(names)} --yes")
+            raise InputError("nothing is downloaded unasked", fix=f"{catalogue.fetch_command(names, cache)} --yes")
         typer.confirm("Download?", abort=True, err=True)
     fetching.fetch(missing, cache)
 
 
-def fill(wanted: Filling, stages: "tuple[Stage, ...]") -> None:
-    """Fill a store, or say what is missing; failed cells are listed and end with exit code 1."""
-    from transferkit import run
+def fill(
+    question: Question,
+    stages: "tuple[Stage, ...]",
+    *,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    dry_run: bool = False,
+    overwrite: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Fill a store, or say what is missing; failed cells are listed and end with exit code 1.
+
+    Raises:
+        InputError: the study is not right, or what it needs is missing; said before anything is loaded.
+    """
+    from transferkit import catalogue, named, run
     from transferkit.progress import make_reporter
     from transferkit.store import Store
 
-    asked = asked_for(wanted.name, wanted.seeds, wanted.limit)
-    policy: Literal["always", "only-missing"] = "always" if wanted.overwrite else "only-missing"
-    if wanted.dry_run:
-        todo = run.plan(asked, Store(wanted.store), stages=stages, overwrite=policy)
-        typer.echo(_plan_text(todo, as_json=wanted.as_json))
+    asked, store = question.study(), Store(question.store)
+    policy: Literal["always", "only-missing"] = "always" if overwrite else "only-missing"
+    is_measured_only = "train" not in stages
+    if dry_run:
+        todo = run.plan(asked, store, stages=stages, overwrite=policy)
+        typer.echo(_plan_text(question, asked, todo, is_measured_only=is_measured_only, as_json=as_json))
         return
+    if is_measured_only and (untrained := _untrained(asked, store)):
+        raise InputError(
+            f"{len(untrained)} of {len(asked.prompts())} prompts are missing from {question.store}",
+            fix=question.command("train"),
+        )
+    catalogue.require(named.assets_of(asked), question.cache, asked=question.name)
     outcome = run.fill(
-        asked,
-        Store(wanted.store),
-        stages=stages,
-        overwrite=policy,
-        device=wanted.device,
-        cache=wanted.cache,
-        reporter=make_reporter(),
+        asked, store, stages=stages, overwrite=policy, device=device, cache=question.cache, reporter=make_reporter()
     )
-    if wanted.as_json:
-        record = {"made": outcome.n_made, "present": outcome.n_present, "failed": len(outcome.failed)}
-        typer.echo(json.dumps(record))
-    say(f"{outcome.n_made} made, {outcome.n_present} were there, {len(outcome.failed)} failed ({wanted.store})")
-    options = "".join(
-        f", {name}={n}" for name, n in (("seeds", wanted.seeds), ("limit", wanted.limit)) if n is not None
-    )
-    say(f'In Python: study = tk.find_study("{wanted.name}"{options}); tk.fill(study, tk.Store("{wanted.store}"))')
+    n_failed = len(outcome.failed)
+    if as_json:
+        typer.echo(json.dumps({"made": outcome.n_made, "present": outcome.n_present, "failed": n_failed}))
+    say(f"{outcome.n_made} made, {outcome.n_present} were there, {n_failed} failed ({question.store})")
+    say(f"In Python: {question.python(_fill_call(question, stages, device))}")
     if outcome.failed:
-        store = Store(wanted.store)
         for spec in outcome.failed:
             say(f"failed: {spec.kind} {store.path(spec).name}: {store.failure(spec) or 'not made'}")
         raise typer.Exit(1)
 
 
-def analyze(asked: "Study", store: Path, out: Path, *, partial: bool) -> None:
+def analyze(question: Question, out: Path, *, partial: bool) -> None:
     """Write a study's report and print its three numbers and its place.
 
     Raises:
         InputError: artifacts are missing and holes are not allowed.
     """
-    from transferkit import report
     from transferkit.results import Results
+    from transferkit.store import Store
 
-    results = Results(asked, existing(store))
+    asked = question.study()
+    results = Results(asked, Store(question.store))
     missing, n_asked = results.missing(), len(list(asked.specs()))
     if len(missing) == n_asked or (missing and not partial):
         raise InputError(
-            f"{len(missing)} of {n_asked} artifacts are missing from {store}",
-            fix="run transferkit train STUDY, then measure STUDY, with the study's name or file; or analyze --partial",
+            f"{len(missing)} of {n_asked} artifacts of {asked.name} are missing from {question.store}",
+            fix=_how_to_fill(question, asked, is_empty=len(missing) == n_asked),
         )
+    from transferkit import report
+
     page = report.write(report.build(results), out / asked.name)
     for line in report.headline(results):
         typer.echo(f"• {line}")
     typer.echo(f"report: {page}")
-    say(f'In Python: results = tk.Results(study, tk.Store("{store}")); results.own_scores()')
+    say(f"In Python: {question.python('results = tk.Results(study, store); print(results.own_scores())')}")
 
 
-def studies_of(folder: Path) -> "list[Study]":
-    """Return the studies a store was filled with.
+def analyze_store(folder: Path, out: Path, *, partial: bool) -> None:
+    """Write the report of every study a store was filled with; one that lacks something holds up no other.
 
     Raises:
-        InputError: there is none.
+        InputError: the folder is no store or holds no study, or a study lacks something.
     """
-    from transferkit import study
-
-    found = [study.from_json(path.read_text()) for path in sorted((folder / "studies").glob("*.json"))]
-    if not found:
-        raise InputError(
-            f"{folder} holds no filled study", fix="transferkit train STUDY, then transferkit measure STUDY"
-        )
-    return found
+    existing(folder)
+    kept = sorted((folder / "studies").glob("*.json"))
+    if not kept:
+        fix = Question(name="STUDY", store=folder)
+        raise InputError(f"{folder} holds no filled study", fix=f"{fix.command('train')}, with a study's name or file")
+    refused: list[InputError] = []
+    for path in kept:
+        try:
+            analyze(Question(name=str(path), store=folder), out, partial=partial)
+        except InputError as error:
+            refused.append(error)
+    for error in refused[:-1]:
+        say(f"error: {error}")
+    if refused:
+        raise refused[-1]
 
 
 def existing(folder: Path) -> "Store":
@@ -168,17 +212,66 @@ def say(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def _plan_text(todo: "Plan", *, as_json: bool) -> str:
-    counts = {
-        name: sum(len(group.specs) for group in getattr(todo, name))
-        for name in ("examples", "prompts", "scores", "neurons")
-    }
+def _untrained(asked: "Study", store: "Store") -> "list[PromptSpec]":
+    return [spec for spec in asked.prompts() if not store.has(spec)]
+
+
+def _plan_text(question: Question, asked: "Study", todo: "Plan", *, is_measured_only: bool, as_json: bool) -> str:
+    """Return what is missing: artifacts, prompts a measurement rests on, and assets of the catalogue."""
+    from transferkit import catalogue, named
+    from transferkit.store import Store
+
+    kinds = ("examples", "prompts", "scores", "neurons", "words")
+    counts = {kind: sum(len(group.specs) for group in getattr(todo, kind)) for kind in kinds}
+    if is_measured_only:
+        counts["prompts"] = len(_untrained(asked, Store(question.store)))
+    assets = catalogue.missing(named.assets_of(asked), question.cache)
     if as_json:
-        return json.dumps({"missing": counts, "present": todo.n_present})
+        return json.dumps({"missing": counts, "present": todo.n_present, "missing_assets": assets})
     steps = sum(group.units for group in todo.prompts)
     pairs = sum(group.units for group in todo.scores)
-    return (
-        f"present: {todo.n_present}\n"
-        + "".join(f"missing {name}: {n}\n" for name, n in counts.items())
-        + f"training steps: {steps}, (prompt, example) pairs to score: {pairs}"
-    )
+    lines = [
+        f"present: {todo.n_present}",
+        *(f"missing {kind}: {n}" for kind, n in counts.items()),
+        f"training steps: {steps}, (prompt, example) pairs to score: {pairs}",
+    ]
+    if assets:
+        fix = catalogue.fetch_command([question.name], question.cache)
+        lines.append(f"missing assets: {', '.join(assets)} → {fix}")
+    if is_measured_only and counts["prompts"]:
+        lines.append(f"the prompts are to be trained first → {question.command('train')}")
+    return "\n".join(lines)
+
+
+def _fill_call(question: Question, stages: "Sequence[Stage]", device: str) -> str:
+    """Return the call that does in Python what a verb did."""
+    chosen = "" if len(stages) > 1 else f", stages=[{_literal(stages[0])}]"
+    given = (("cache", question.cache), ("device", None if device == "auto" else device))
+    options = "".join(f", {name}={_literal(value)}" for name, value in given if value is not None)
+    return f"tk.fill(study, store{chosen}{options})"
+
+
+def _how_to_fill(question: Question, asked: "Study", *, is_empty: bool) -> str:
+    """Return the commands that make what an analysis lacks."""
+    from transferkit.store import Store
+
+    filled_by = _origin(question, asked) if question.name.endswith(".json") else question
+    verbs = ("train", "measure") if _untrained(asked, Store(question.store)) else ("measure",)
+    lines = [filled_by.command(verb) for verb in verbs]
+    return ", then ".join(lines) + ("" if is_empty else "; or add --partial to see what is there")
+
+
+def _origin(question: Question, asked: "Study") -> Question:
+    """Return what a study kept by a store was filled from: a built-in one, or a file, usually called as it is."""
+    from transferkit import named
+
+    name = asked.name if asked.limit is None else asked.name.removesuffix(f"-limit{asked.limit}")
+    if name not in named.builtin():
+        return Question(name=f"{name}.toml", store=question.store, limit=asked.limit)
+    is_as_written = asked.seeds == named.find_study(name).seeds
+    seeds = None if is_as_written else len(asked.seeds)
+    return Question(name=name, store=question.store, seeds=seeds, limit=asked.limit)
+
+
+def _literal(value: object) -> str:
+    return json.dumps(str(value), ensure_ascii=False)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -59,10 +60,11 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
     if report_rows is None:
         order = rng.permutation(len(train_rows))
         n_report = round(len(train_rows) * HELD_OUT)
-        report_rows = [train_rows[i] for i in order[:n_report]]
-        train_rows = [train_rows[i] for i in order[n_report:]]
-    report = _convert(task, report_rows, "report")
-    train = _convert(task, train_rows, "train")
+        parts = order[n_report:], order[:n_report]
+    else:
+        parts = np.arange(len(train_rows)), np.arange(len(report_rows))
+    report = _convert(task, train_rows if report_rows is None else report_rows, parts[1], _told(task, "report"))
+    train = _convert(task, train_rows, parts[0], _told(task, "train"))
 
     reported = {text_hash(text) for text in report.texts}
     first = {text_hash(text): i for i, text in reversed(list(enumerate(train.texts)))}  # of equal texts one is kept
@@ -127,12 +129,22 @@ def _hub(source: HubData, split: str) -> Sequence[Row]:
     return [dict(row) for row in found]
 
 
-def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
+def _told(task: Task, part: Literal["train", "report"]) -> str:
+    """Return what a reader knows the rows of a part by: their file, where it is the user's own."""
+    if not isinstance(task.source, LocalData):
+        return f"of the {part} part"
+    file = task.source.report if part == "report" and task.source.report else task.source.train
+    return f"of {Path(file).name}"
+
+
+def _convert(task: Task, rows: Sequence[Row], order: IntArray, told: str) -> Examples:
+    """Return the rows of an order as examples; complaints count a file's rows as it does, from 1 below any header."""
     index = {label.value: i for i, label in enumerate(task.labels)}
     texts: list[tuple[str, ...]] = []
     gold: list[int] = []
     n_unlabelled = 0
-    for number, row in enumerate(rows, 1):
+    for i in order.tolist():
+        row, where = rows[i], f"row {i + 1} {told}"
         for column in (*task.inputs, task.label):
             if column not in row:
                 raise InputError(
@@ -145,10 +157,10 @@ def _convert(task: Task, rows: Sequence[Row], split: str) -> Examples:
             continue
         if value not in index:
             raise InputError(
-                f"task {task.name!r}: {split} row {number} has the label {value!r}, which the task does not name",
+                f"task {task.name!r}: {where} has the label {value!r}, which the task does not name",
                 fix=f"add it to labels (there are {', '.join(index)}) or drop the row",
             )
-        texts.append(tuple(_text(row[column], task, f"{split} row {number}", column) for column in task.inputs))
+        texts.append(tuple(_text(row[column], task, where, column) for column in task.inputs))
         gold.append(index[value])
     return Examples(texts, np.asarray(gold, dtype=np.int64), {"unlabelled": n_unlabelled})
 

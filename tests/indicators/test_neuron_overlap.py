@@ -12,7 +12,7 @@ def sets(n=4, blocks=6, width=50, seed=0):
     return [Neurons(draw.random((blocks, width)) < draw.uniform(0.3, 0.7, size=(blocks, 1))) for _ in range(n)]
 
 
-@pytest.mark.parametrize("kind", ["cosine", "jaccard", "count"])
+@pytest.mark.parametrize("kind", ["cosine", "jaccard", "count", "containment"])
 @pytest.mark.parametrize("blocks", ["all", "bottom", "top", 2, -1, (0, 3), slice(-3, None)])
 def test_equals_counting(kind, blocks):
     a, b = sets(3), sets(2, seed=1)
@@ -23,7 +23,12 @@ def test_equals_counting(kind, blocks):
             x = {(int(k), int(f)) for k, f in np.argwhere(first.active) if k in chosen}
             y = {(int(k), int(f)) for k, f in np.argwhere(second.active) if k in chosen}
             both = len(x & y)
-            expected = {"count": both, "jaccard": both / len(x | y), "cosine": both / np.sqrt(len(x) * len(y))}[kind]
+            expected = {
+                "count": both,
+                "jaccard": both / len(x | y),
+                "cosine": both / np.sqrt(len(x) * len(y)),
+                "containment": both / len(y),
+            }[kind]
             assert found[i, j] == pytest.approx(expected)
 
 
@@ -37,7 +42,7 @@ def test_chance_is_what_independent_sets_reach():
     draw = np.random.default_rng(0)
     density = np.array([[0.1], [0.5]])
     many = [Neurons(draw.random((2, 20000)) < density) for _ in range(6)]
-    for kind in ("cosine", "jaccard"):
+    for kind in ("cosine", "jaccard", "excess", "containment"):
         overlap = NeuronOverlap(kind=kind)
         off = ~np.eye(6, dtype=bool)
         np.testing.assert_allclose(overlap(many, many)[off], overlap.chance(many, many)[off], atol=0.01)
@@ -45,6 +50,8 @@ def test_chance_is_what_independent_sets_reach():
     rho = one.density(many)
     np.testing.assert_allclose(one.chance(many, many), np.sqrt(np.outer(rho, rho)))
     jaccard = NeuronOverlap(kind="jaccard", blocks=1).chance(many, many)
+    containment = NeuronOverlap(kind="containment", blocks=1).chance(many, many)
+    np.testing.assert_allclose(containment, np.repeat(rho[:, None], 6, axis=1))
     product = np.outer(rho, rho)
     np.testing.assert_allclose(jaccard, product / (rho[:, None] + rho[None, :] - product))
 
@@ -64,3 +71,22 @@ def test_names_and_symmetry():
     assert NeuronOverlap(kind="jaccard", blocks=3).name == "neuron_overlap_block_3_jaccard"
     stack = sets()
     np.testing.assert_allclose(NeuronOverlap()(stack, stack), NeuronOverlap()(stack, stack).T)
+
+
+def test_excess_is_zero_at_chance_and_one_for_equal_sets():
+    stack, excess = sets(), NeuronOverlap(kind="excess")
+    cosine, chance = NeuronOverlap()(stack, stack), NeuronOverlap().chance(stack, stack)
+    np.testing.assert_allclose(excess(stack, stack), (cosine - chance) / (1 - chance))
+    np.testing.assert_allclose(np.diag(excess(stack, stack)), 1.0)
+    full = [Neurons(np.ones((6, 50), dtype=bool))]
+    assert excess(full, full)[0, 0] == 0.0
+
+
+def test_containment_has_a_direction():
+    outer = sets(1)
+    inner = [Neurons(outer[0].active & (np.arange(50) % 2 == 0))]
+    containment = NeuronOverlap(kind="containment")
+    assert not containment.symmetric
+    assert NeuronOverlap().symmetric
+    assert containment(outer, inner)[0, 0] == 1.0
+    assert containment(inner, outer)[0, 0] == pytest.approx(inner[0].active.sum() / outer[0].active.sum())

@@ -35,8 +35,9 @@ AGREEMENTS = {  # per source, per target, all; the same with the diagonal; all o
     "euclidean_average": (0.433, -0.065, 0.284, 0.372, -0.054, 0.284, 0.015),
     "cosine_concat": (0.130, 0.340, 0.262, 0.303, 0.471, 0.409, 0.377),
     "cosine_average": (-0.192, 0.394, 0.015, 0.045, 0.515, 0.201, 0.275),
+    "cosine_concat_centred": (0.119, 0.224, 0.170, 0.295, 0.378, 0.335, 0.151),
     "norm_proxy": (0.435, -0.071, 0.284, 0.374, -0.059, 0.282, 0.014),
-    "same group": (0.384, 0.578, 0.457, 0.504, 0.662, 0.558, 0.593),
+    "same_group": (0.384, 0.578, 0.457, 0.504, 0.662, 0.558, 0.593),
 }
 
 
@@ -72,7 +73,7 @@ def published(reference):
 
 
 def matrix_of(name, prompts, like):
-    if name == "same group":
+    if name == "same_group":
         return same_group(like)
     stack = list(prompts.values())
     return dataclasses.replace(like, values=BY_NAME[name](stack, stack), state=None, name=name)

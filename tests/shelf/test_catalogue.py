@@ -213,7 +213,7 @@ def test_an_entry_of_another_revision_is_replaced(shop, offer, tmp_path):
 def test_a_missing_entry_names_the_command(tmp_path):
     with pytest.raises(InputError) as caught:
         catalogue.folder("minilm-l6", tmp_path)
-    assert caught.value.fix == "transferkit fetch minilm-l6"
+    assert caught.value.fix == f"transferkit fetch minilm-l6 --cache {tmp_path}"
 
 
 def test_an_unknown_entry_names_the_nearest():

@@ -256,8 +256,15 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_label_is_named_with_its_row(tmp_path: Path) -> None:
     error = refused(task_of(write(tmp_path / "a.csv", ROWS), write(tmp_path / "b.csv", [*ROWS[:4], ("x", "neutral")])))
-    assert error.problem == "task 'own': report row 5 has the label 'neutral', which the task does not name"
+    assert error.problem == "task 'own': row 5 of b.csv has the label 'neutral', which the task does not name"
     assert "neg, pos" in error.fix
+
+
+@pytest.mark.parametrize("n", range(10))
+def test_rows_of_a_single_file_are_counted_as_the_file_does(tmp_path: Path, n: int) -> None:
+    rows = [(f"text {i}", "neutral" if i == n else ("pos", "neg")[i % 2]) for i in range(10)]
+    error = refused(task_of(write(tmp_path / "a.csv", rows)))
+    assert error.problem == f"task 'own': row {n + 1} of a.csv has the label 'neutral', which the task does not name"
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:

@@ -4,10 +4,20 @@
 cache. A distribution is an archive of data: nothing of it is ever installed, imported or run.
 """
 
-from transferkit.catalogue.cache import cache_dir, find, folder, is_ready, missing, verify
-from transferkit.catalogue.corpora import CORPORA, corpus
+from transferkit.catalogue.cache import (
+    cache_dir,
+    fetch_command,
+    find,
+    folder,
+    is_ready,
+    missing,
+    require,
+    verify,
+    why_needed,
+)
+from transferkit.catalogue.corpora import CORPORA, corpus, needed
 from transferkit.catalogue.corpora.splitting import Corpus, Row
-from transferkit.catalogue.entries import ENTRIES, Distribution, Entry
+from transferkit.catalogue.entries import ENTRIES, Distribution, Entry, megabytes
 from transferkit.catalogue.fetch import Progress, fetch
 
 __all__ = [
@@ -21,9 +31,14 @@ __all__ = [
     "cache_dir",
     "corpus",
     "fetch",
+    "fetch_command",
     "find",
     "folder",
     "is_ready",
+    "megabytes",
     "missing",
+    "needed",
+    "require",
     "verify",
+    "why_needed",
 ]

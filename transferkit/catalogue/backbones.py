@@ -83,7 +83,7 @@ MINILM_L3 = Entry(
     weights_sha256="4d59d8028bd304f4cf32dd5ae1c35482ebe16c8315ee7b6a34c732d8fbe3393c",
     readout="embedding",
     converter="minilm_l3",
-    needs=("minilm-l6",),
+    needs={"minilm-l6": "its tokenizer"},
 )
 
 MPNET_BASE = Entry(

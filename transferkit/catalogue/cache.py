@@ -1,5 +1,6 @@
 """Where fetched entries lie and whether they are there; never touches the network."""
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,16 +43,47 @@ def folder(name: str, cache: str | Path | None = None) -> Path:
     """
     if not is_ready(name, cache):
         requirement = find(name).distributions[0].requirement
-        raise InputError(f"{name} ({requirement}) has not been fetched", fix=f"transferkit fetch {name}")
+        raise InputError(f"{name} ({requirement}) has not been fetched", fix=fetch_command([name], cache))
     return cache_dir(cache) / name
 
 
 def missing(names: Iterable[str], cache: str | Path | None = None) -> list[str]:
-    """Return those of `names` and of the entries they need that have not been fetched, needed ones first."""
+    """Return those of `names` and of the entries these need that have not been fetched, needed ones first."""
     wanted: dict[str, None] = {}
     for name in names:
-        wanted.update(dict.fromkeys([*find(name).needs, name]))
+        if not is_ready(name, cache):
+            wanted.update(dict.fromkeys([*find(name).needs, name]))
     return [name for name in wanted if not is_ready(name, cache)]
+
+
+def require(names: Iterable[str], cache: str | Path | None = None, *, asked: str | None = None) -> None:
+    """Make sure that entries have been fetched.
+
+    Args:
+        names: entries of the catalogue.
+        cache: folder of fetched entries instead of the user's cache.
+        asked: what `transferkit fetch` knows all of them by, a study say; the missing ones' own names by default.
+
+    Raises:
+        InputError: some have not; the message names all of them and the one command that fetches them.
+    """
+    if lacking := missing(names, cache):
+        reasons = why_needed(lacking)
+        raise InputError(
+            f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} not been fetched"
+            + (f" ({'; '.join(reasons)})" if reasons else ""),
+            fix=fetch_command([asked] if asked else lacking, cache),
+        )
+
+
+def why_needed(names: Iterable[str]) -> list[str]:
+    """Return a sentence for each entry that cannot be made without another."""
+    return [f"{name} takes {what} from {other}" for name in names for other, what in find(name).needs.items()]
+
+
+def fetch_command(names: Iterable[str], cache: str | Path | None = None) -> str:
+    """Return the command line that fetches what names stand for into the same cache."""
+    return shlex.join(["transferkit", "fetch", *names, *(() if cache is None else ("--cache", str(cache)))])
 
 
 def verify(name: str, cache: str | Path | None = None) -> None:

@@ -65,7 +65,7 @@ class Entry:
         weights_sha256: digest of the `model.safetensors` a user loads.
         readout: readout the backbone serves.
         converter: name in `transferkit.catalogue.convert.CONVERTERS` for weights in a foreign format.
-        needs: entries the converter reads from.
+        needs: entries the converter reads from → what it takes from them.
         mirrors: other packages that hold the same files, tried in this order.
     """
 
@@ -83,7 +83,7 @@ class Entry:
     weights_sha256: str | None = None
     readout: Literal["embedding", "masked"] | None = None
     converter: str | None = None
-    needs: tuple[str, ...] = ()
+    needs: dict[str, str] = field(default_factory=dict)
     mirrors: tuple[Package, ...] = ()
 
     @property
@@ -95,3 +95,8 @@ class Entry:
     def revision(self) -> str:
         """Digest that stands for the content: of the weights, or of the distribution."""
         return self.weights_sha256 or self.distributions[0].sha256
+
+
+def megabytes(n_bytes: int) -> str:
+    """Return a size in whole megabytes for a reader, to whom little is not nothing."""
+    return f"{n_bytes / 1e6:.0f}" if n_bytes >= 5e5 else "<1"

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from transferkit.artifacts import Prompt
-from transferkit.indicators.base import Of, Reads, Rows, flat, named, stacks
+from transferkit.indicators.base import Of, Reads, Rows, flat, named, needs_of, sides, stacks, unit
 from transferkit.shapes import FloatArray
 
 
@@ -27,10 +28,16 @@ class CosineConcat:
         """Name in tables."""
         return named("cosine_concat", self.rows, self.of)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Arrays that must not be None."""
+        return needs_of(self.of)
+
     def __call__(self, a: Sequence[Prompt], b: Sequence[Prompt]) -> FloatArray:
-        """Return the cosine of every pair [n_a,n_b]."""
-        both = unit(flat([*a, *b], rows=self.rows, of=self.of))
-        return both[: len(a)] @ both[len(a) :].T
+        """Return the cosine of every pair [n_a,n_b]; 0 where a prompt is zero."""
+        first, second = sides(partial(flat, rows=self.rows, of=self.of), a, b)
+        norms = np.outer(np.linalg.norm(first, axis=1), np.linalg.norm(second, axis=1))
+        return np.divide(first @ second.T, norms, out=np.zeros_like(norms), where=norms > 0)
 
 
 @dataclass(frozen=True)
@@ -49,13 +56,15 @@ class CosineAverage:
         """Name in tables."""
         return named("cosine_average", self.rows, self.of)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Arrays that must not be None."""
+        return needs_of(self.of)
+
     def __call__(self, a: Sequence[Prompt], b: Sequence[Prompt]) -> FloatArray:
         """Return the mean cosine of every pair [n_a,n_b]."""
-        means = np.array([unit(rows).mean(axis=0) for rows in stacks([*a, *b], rows=self.rows, of=self.of)])
-        return means[: len(a)] @ means[len(a) :].T
+        first, second = sides(self._means, a, b)
+        return first @ second.T
 
-
-def unit(rows: FloatArray) -> FloatArray:
-    """Return rows [n,d] at length 1; a zero row stays zero, so that its cosine with anything is 0."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    def _means(self, prompts: Sequence[Prompt]) -> FloatArray:
+        return np.array([unit(rows).mean(axis=0) for rows in stacks(prompts, rows=self.rows, of=self.of)])

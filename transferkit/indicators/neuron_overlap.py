@@ -15,7 +15,7 @@ from transferkit.indicators.base import Reads
 from transferkit.shapes import FloatArray
 
 Blocks = Literal["all", "bottom", "top"] | int | tuple[int, ...] | slice
-Kind = Literal["cosine", "jaccard", "count"]
+Kind = Literal["cosine", "jaccard", "count", "excess", "containment"]
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,22 @@ class NeuronOverlap:
     """Overlap of two sets of activated neurons.
 
     Attributes:
-        kind: "cosine" of the 0/1 vectors (the paper's ON), "jaccard", or the plain "count" of shared neurons.
+        kind: "cosine" of the 0/1 vectors (the paper's ON), "jaccard", the plain "count" of shared neurons, "excess" of
+            the cosine over chance (0 is chance, 1 equal sets), or "containment", the share of the target's neurons that
+            the source activates too, the one kind with a direction.
         blocks: all, the bottom or top third (at least one), one index, several, or a slice.
     """
 
     reads: ClassVar[Reads] = "neurons"
-    symmetric: ClassVar[bool] = True
     reference: ClassVar[str] = "Su et al. 2022, section 4.3"
 
     kind: Kind = "cosine"
     blocks: Blocks = "all"
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether swapping source and target changes nothing."""
+        return self.kind != "containment"
 
     @property
     def name(self) -> str:
@@ -40,30 +46,43 @@ class NeuronOverlap:
         suffix = "" if self.kind == "cosine" else f"_{self.kind}"
         return f"neuron_overlap_{_blocks_name(self.blocks)}{suffix}"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Arrays of a prompt that must not be None: none is read."""
+        return ()
+
     def __call__(self, a: Sequence[Neurons], b: Sequence[Neurons]) -> FloatArray:
         """Return the overlap of every pair [n_a,n_b]; 0 where a set is empty."""
         first, second = self._masks(a, b)
         shared = _flat(first) @ _flat(second).T
-        return self._ratio(shared, first.sum(axis=(1, 2)), second.sum(axis=(1, 2)))
+        found = self._ratio(shared, first.sum(axis=(1, 2)), second.sum(axis=(1, 2)))
+        return _excess(found, self._chance(first, second)) if self.kind == "excess" else found
 
     def chance(self, a: Sequence[Neurons], b: Sequence[Neurons]) -> FloatArray:
         """Return the overlap expected of sets drawn at random with the same number of neurons in each block [n_a,n_b].
 
-        For one block this is √(ρ_a ρ_b) for the cosine and ρ_a ρ_b / (ρ_a + ρ_b − ρ_a ρ_b) for Jaccard.
+        For one block this is √(ρ_a ρ_b) for the cosine, ρ_a ρ_b / (ρ_a + ρ_b − ρ_a ρ_b) for Jaccard and ρ_a for
+        containment; for the excess it is 0.
         """
-        first, second = self._masks(a, b)
-        per_block = first.sum(axis=2), second.sum(axis=2)
-        shared = per_block[0] @ per_block[1].T / first.shape[2]
-        return self._ratio(shared, per_block[0].sum(axis=1), per_block[1].sum(axis=1))
+        expected = self._chance(*self._masks(a, b))
+        return np.zeros_like(expected) if self.kind == "excess" else expected
 
     def density(self, sets: Sequence[Neurons]) -> FloatArray:
         """Return the share of activated neurons in these blocks, per set [n]."""
         return self._masks(sets, sets)[0].mean(axis=(1, 2))
 
+    def _chance(self, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Return the expected overlap, for the excess that of the cosine behind it."""
+        per_block = first.sum(axis=2), second.sum(axis=2)
+        shared = per_block[0] @ per_block[1].T / first.shape[2]
+        return self._ratio(shared, per_block[0].sum(axis=1), per_block[1].sum(axis=1))
+
     def _ratio(self, shared: FloatArray, n_a: FloatArray, n_b: FloatArray) -> FloatArray:
-        if self.kind == "count":
-            return shared
-        whole = np.sqrt(np.outer(n_a, n_b)) if self.kind == "cosine" else n_a[:, None] + n_b[None, :] - shared
+        whole = {
+            "count": np.ones_like(shared),
+            "jaccard": n_a[:, None] + n_b[None, :] - shared,
+            "containment": np.tile(n_b, (len(n_a), 1)),
+        }.get(self.kind, np.sqrt(np.outer(n_a, n_b)))
         return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 
     def _masks(self, a: Sequence[Neurons], b: Sequence[Neurons]) -> tuple[FloatArray, FloatArray]:
@@ -94,6 +113,11 @@ def block_indices(blocks: Blocks, n_blocks: int) -> list[int]:
     if not chosen:
         raise InputError(f"blocks {blocks} name none of {n_blocks}", fix=f"use 0 … {n_blocks - 1}")
     return chosen
+
+
+def _excess(found: FloatArray, chance: FloatArray) -> FloatArray:
+    """Return what is above chance as a share of what could be; 0 where sets fill their blocks and nothing could."""
+    return np.divide(found - chance, 1.0 - chance, out=np.zeros_like(found), where=chance < 1.0)
 
 
 def _blocks_name(blocks: Blocks) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from transferkit.artifacts import Prompt
-from transferkit.indicators.base import Of, Reads, Rows, named, rows_of
+from transferkit.indicators.base import Of, Reads, Rows, named, needs_of, sides, stacks
 from transferkit.shapes import FloatArray
 
 
@@ -27,7 +27,15 @@ class NormProxy:
         """Name in tables."""
         return named("norm_proxy", self.rows, self.of)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Arrays that must not be None."""
+        return needs_of(self.of)
+
     def __call__(self, a: Sequence[Prompt], b: Sequence[Prompt]) -> FloatArray:
         """Return the proxy of every pair [n_a,n_b]."""
-        squares = [np.array([np.sum(rows_of(p, rows=self.rows, of=self.of) ** 2) for p in side]) for side in (a, b)]
-        return -np.sqrt(squares[0][:, None] + squares[1][None, :])
+        first, second = sides(self._squared_norms, a, b)
+        return -np.sqrt(first[:, None] + second[None, :])
+
+    def _squared_norms(self, prompts: Sequence[Prompt]) -> FloatArray:
+        return np.array([np.sum(rows**2) for rows in stacks(prompts, rows=self.rows, of=self.of)])

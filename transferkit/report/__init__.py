@@ -1,7 +1,20 @@
 """Explaining. From results to a report, and from a report to a folder anyone can open."""
 
-from transferkit.report.build import build, headline
+from transferkit.report.build import Chapter, build, headline
 from transferkit.report.page import Drawing, Links, Part, Report, Row, Section, Table, Text
 from transferkit.report.writing import write
 
-__all__ = ["Drawing", "Links", "Part", "Report", "Row", "Section", "Table", "Text", "build", "headline", "write"]
+__all__ = [
+    "Chapter",
+    "Drawing",
+    "Links",
+    "Part",
+    "Report",
+    "Row",
+    "Section",
+    "Table",
+    "Text",
+    "build",
+    "headline",
+    "write",
+]

@@ -109,14 +109,14 @@ def _neighbours(results: Results, backbone: str, task: str) -> list[Part]:
     matrix = results.indicator(CosineConcat(), backbone)
     if task not in matrix.sources or len(matrix.sources) < 2:
         return []
-    values = matrix.to_frame().loc[task]
+    values = matrix.to_frame().T[task]
     transfer = results.transfer(backbone).to_frame()
     groups = dict(zip(matrix.targets, matrix.target_groups, strict=True))
-    others = values.drop(task).sort_values(ascending=False).head(MOST_NEIGHBOURS)
-    frame = others.rename("cosine").rename_axis("task").reset_index()
+    frame = values.drop(task).rename("cosine").rename_axis("task").reset_index()
+    frame = frame.sort_values("cosine", ascending=False).head(MOST_NEIGHBOURS)
     frame["group"] = frame["task"].map(groups)
-    frame["there"] = [transfer.loc[task, other] for other in frame["task"]]
-    frame["back"] = [transfer.loc[other, task] for other in frame["task"]]
+    frame["there"] = transfer.loc[task, list(frame["task"])].to_numpy()
+    frame["back"] = transfer.loc[list(frame["task"]), task].to_numpy()
     if frame["cosine"].isna().all():
         return []
     return [

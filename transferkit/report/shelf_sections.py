@@ -12,7 +12,7 @@ from transferkit.places import source_label
 from transferkit.report.page import Drawing, Links, Part, Section, Table, Text
 from transferkit.report.words import listed, slug, snippet
 from transferkit.results import Results
-from transferkit.specs import ExamplesSpec, ImportedPromptSpec, PromptSpec, Spec, key
+from transferkit.specs import ExamplesSpec, ImportedPromptSpec, ImportedScoreSpec, PromptSpec, ScoreSpec, Spec, key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +190,7 @@ def _missing_frame(missing: list[Spec]) -> pd.DataFrame:
             what, backbone, task = spec.split, None, spec.task.name
         else:
             what, backbone = source_label(spec.source, spec.backbone), spec.backbone.name
-            task = spec.task.name if spec.kind in ("score", "imported_score") else None
+            task = spec.task.name if isinstance(spec, (ScoreSpec, ImportedScoreSpec)) else None
         rows.append({"kind": spec.kind, "backbone": backbone, "task": task, "what": what, "key": key(spec)})
     return pd.DataFrame(rows)
 
@@ -217,6 +217,8 @@ def provenance_section(results: Results, files: tuple[str, ...] = ()) -> Section
     )
     parts: list[Part] = [Text(body=text), table]
     if files:
-        parts.append(Text(heading="For other programs", body="Fractions, one row per number; the columns name themselves."))
+        parts.append(
+            Text(heading="For other programs", body="Fractions, one row per number; the columns name themselves.")
+        )
         parts.append(Links(items=tuple((file.removeprefix("tables/"), file) for file in files)))
     return Section(title="Where the numbers come from", slug="provenance", parts=tuple(parts))

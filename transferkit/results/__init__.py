@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.indicators import INDICATORS, Indicator, PromptIndicator
+from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, INDICATORS, VARIANTS, Indicator
 from transferkit.matrices import Diagonal, Matrix, same_group
 from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
+from transferkit.results.agreements import Form
 from transferkit.results.reading import Question, Reading
 from transferkit.results.similarity import SeedPairs
 from transferkit.shapes import FloatArray
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Form", "Question", "Results"]
 
-Form = Literal["raw", "relative", "chance_corrected"]
+
 LEAST_GAP = 0.02  # a prompt that beats a random one by less says nothing about what transfers
 
 
@@ -195,8 +196,8 @@ class Results:
 
     def levels(self, backbone: str) -> pd.DataFrame:
         """Return per indicator of prompts its mean by relation, and the floor: random directions of the same norms."""
-        known = [i for i in INDICATORS if isinstance(i, PromptIndicator) and i.reads == "prompt"]
         here = {matrix.name for matrix in self.candidates(backbone)}
+        known = (*EMBEDDING, *VARIANTS, *GEOMETRY, *BASELINES)
         wanted = [indicator for indicator in known if indicator.name in here]
         return self._once(("levels", backbone), lambda: levels.levels(self._reading, backbone, wanted, seed=self.seed))
 

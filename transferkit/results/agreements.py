@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,11 +13,13 @@ from transferkit.statistics import GROUPINGS, agreement, mantel_many
 if TYPE_CHECKING:
     import pandas as pd
 
+Form = Literal["raw", "relative", "chance_corrected"]
+
 DIAGONALS: tuple[Diagonal, ...] = ("without", "with")
 COLUMNS = ("form", "indicator", "grouping", "diagonal", "rho", "p", "n_groups", "n_asked", "n_cells")
 
 
-def agreements(forms: dict[str, Matrix], candidates: list[Matrix], *, seed: int) -> pd.DataFrame:
+def agreements(forms: Mapping[Form, Matrix], candidates: list[Matrix], *, seed: int) -> pd.DataFrame:
     """Return one row per form of transfer, indicator, grouping and diagonal.
 
     Args:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,11 @@ from transferkit.catalogue.corpora import (
     vadersentiment,
 )
 from transferkit.catalogue.corpora.splitting import RULES, Corpus, Raw, Row, split
-from transferkit.catalogue.entries import Entry
+from transferkit.catalogue.entries import ENTRIES, Entry
 from transferkit.catalogue.placing import PARTIAL, altered_files, is_placed, place
 from transferkit.errors import InputError, nearest
 
-__all__ = ["CORPORA", "Corpus", "Reader", "Row", "corpus"]
+__all__ = ["CORPORA", "Corpus", "Reader", "Row", "corpus", "needed"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ CORPORA: dict[str, Reader] = {
     "agreement_gulordava": Reader("bigbench", minimal_pairs.load_agreement_gulordava),
     "adjective_order": Reader("bigbench", minimal_pairs.load_adjective_order),
 }
+
+
+def needed(backbones: Iterable[str], corpora: Iterable[str]) -> list[str]:
+    """Return the entries that hold those backbones which are of the catalogue, and these corpora; each once."""
+    models = [name for name in backbones if name in ENTRIES]
+    return list(dict.fromkeys([*models, *(CORPORA[name].archive for name in corpora)]))
 
 
 def corpus(name: str, cache: str | Path | None = None) -> Corpus:

@@ -1,0 +1,46 @@
+"""Explaining. The chapters an analysis of a published study puts in front of the default report.
+
+An analysis is a file of the `analyses/` folder that offers `sections(results)`; one about a collection begins with that
+collection's name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from transferkit import named
+from transferkit.errors import InputError, nearest
+from transferkit.report import Chapter
+
+
+def analyses() -> dict[str, Path]:
+    """Return the files of the built-in analyses by name."""
+    return {path.stem: path for path in sorted(named.analyses_folder().glob("*.py"))}
+
+
+def find_analysis(name: str) -> ModuleType:
+    """Return a built-in analysis as a module; what it offers is said in its own docstring.
+
+    Raises:
+        InputError: there is no such analysis.
+    """
+    known = analyses()
+    if name not in known:
+        raise InputError(f"no analysis {name!r}", fix=nearest(name, list(known)))
+    qualified = f"transferkit_analyses_{name}"
+    if qualified not in sys.modules:
+        spec = importlib.util.spec_from_file_location(qualified, known[name])
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[qualified] = module
+    return sys.modules[qualified]
+
+
+def chapters_for(collection: str) -> list[Chapter]:
+    """Return the chapters of every built-in analysis about a collection, in the order of their names."""
+    return [find_analysis(name).sections for name in analyses() if name.startswith(f"{collection}_")]

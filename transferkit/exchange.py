@@ -1,0 +1,143 @@
+"""The verbs that deal with other people's files: analysing a published checkout, and converting prompts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transferkit.commands import analyze_store, existing, say
+from transferkit.errors import InputError
+
+if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
+    from transferkit.collection import Collection
+
+
+def is_checkout(path: Path) -> bool:
+    """Return whether a folder is a checkout of Su et al.'s repository, or holds one."""
+    from transferkit.interop import su2022
+
+    return path.is_dir() and su2022.is_checkout(path)
+
+
+def analyze_checkout(path: Path, store: Path, folder: Path, prompts: Sequence[str]) -> None:
+    """Import a checkout of Su et al.'s repository into a store and write its report into a folder.
+
+    Raises:
+        InputError: no such prompt folder, or the report's folder holds something else.
+    """
+    from transferkit import interop
+    from transferkit.store import Store
+
+    collection = interop.import_checkout(path, Store(store), prompts=prompts)
+    n_absent = sum(not spec.origin.sha256 for spec in collection.imported_scores)
+    said = [f"{len(collection.imported_prompts)} prompts", f"{len(collection.imported_scores) - n_absent} scores"]
+    said += [f"{n_absent} cells missing"] if n_absent else []
+    said += [f"{len(collection.skipped)} files passed over (listed in the report)"] if collection.skipped else []
+    say(f"imported from {path}: {', '.join(said)} ({store})")
+    analyze_collection(collection, store, folder)
+
+
+def analyze_collection(collection: "Collection", store: Path, folder: Path) -> None:
+    """Write the report of an imported collection and print its findings and its place."""
+    import typer
+
+    from transferkit import report
+    from transferkit.chapters import chapters_for
+    from transferkit.results import Results
+    from transferkit.store import Store
+
+    results = Results(collection, Store(store))
+    page = report.write(report.build(results, chapters_for(collection.name)), folder)
+    for line in report.headline(results):
+        typer.echo(f"• {line}")
+    typer.echo(f"report: {page}")
+    say(
+        f'In Python: import transferkit as tk; store = tk.Store("{store}"); study = tk.interop.find_collection('
+        f'"{collection.name}", store); results = tk.Results(study, store); print(results.predictors("'
+        f'{results.backbones[0]}"))'
+    )
+
+
+def analyze_all(folder: Path, out: Path, *, partial: bool) -> None:
+    """Write the report of every study and every imported collection of a store.
+
+    Raises:
+        InputError: the folder is no store or holds neither, or a study lacks something.
+    """
+    from transferkit.collection import from_json
+
+    existing(folder)
+    kept = sorted((folder / "collections").glob("*.json"))
+    for path in kept:
+        collection = from_json(path.read_text(encoding="utf-8"))
+        analyze_collection(collection, folder, out / collection.name)
+    if not kept or any((folder / "studies").glob("*.json")):
+        analyze_store(folder, out, partial=partial)
+
+
+def convert(source: str, to: Path | None, store: Path, *, task: str | None, backbone: str | None) -> None:
+    """Bring a prompt or a checkout into a store, or write a prompt of a store, or of a file, as another kind of file.
+
+    Args:
+        source: a file, a PEFT folder, a checkout, or the key of a stored prompt.
+        to: where to write; None puts the source into the store.
+        store: where artifacts are kept.
+        task: what the prompt was trained on, where a file is put into the store.
+        backbone: which model it is for, where the file does not say.
+
+    Raises:
+        InputError: nothing of this name, or something is not said that is needed.
+    """
+    import typer
+
+    from transferkit import interop
+    from transferkit.specs import key
+    from transferkit.store import Store
+
+    path = Path(source)
+    if to is not None:
+        vectors = _write(source, to, store, backbone=backbone)
+        typer.echo(f"{to}: {vectors[0]} × {vectors[1]}")
+    elif is_checkout(path):
+        found = interop.import_checkout(path, Store(store))
+        typer.echo(f"{len(found.imported_prompts)} prompts and {len(found.imported_scores)} scores are in {store}")
+    elif not path.exists():
+        raise InputError(f"no file or folder {source}", fix="to write a stored prompt, say where: --to FILE or FOLDER")
+    elif task is None:
+        raise InputError(f"{source} does not say what it was trained on", fix="add --task NAME")
+    else:
+        spec = interop.import_prompt(path, Store(store), task=task, backbone=backbone)
+        typer.echo(f"{key(spec)}  {Store(store).path(spec)}")
+
+
+def _write(source: str, to: Path, store: Path, *, backbone: str | None) -> tuple[int, int]:
+    """Write a stored prompt, or one of a file, and return its shape."""
+    from transferkit import interop
+    from transferkit.artifacts import Prompt
+    from transferkit.specs import ImportedPromptSpec, PromptSpec
+
+    if Path(source).exists():
+        vectors, said, _ = interop.read_prompt(Path(source))
+        import numpy as np
+
+        prompt, name = Prompt(vectors, None, np.ones(len(vectors), dtype=bool)), backbone or said
+    else:
+        kept = existing(store)
+        spec = kept.find(source)
+        if not isinstance(spec, (PromptSpec, ImportedPromptSpec)):
+            kind = spec.kind.replace("_", " ")
+            raise InputError(f"{source} is a {kind}, not a prompt", fix="transferkit ls --kind prompt")
+        found = kept.get(spec)
+        assert isinstance(found, Prompt)
+        prompt, name = found, backbone or spec.backbone.name
+        if isinstance(spec, PromptSpec) and found.peft is None and to.suffix not in interop.ARRAYS:
+            raise InputError(
+                f"{source} enters elsewhere than in front of the words, which PEFT has no kind of prompt for",
+                fix=f"write an array: --to {to}.safetensors",
+            )
+    if name is None:
+        raise InputError(f"{source} does not say which backbone it is for", fix="add --backbone NAME")
+    if not prompt.live.all():
+        dead = ", ".join(str(i) for i in (~prompt.live).nonzero()[0])
+        say(f"note: row {dead} was never read where this prompt was trained; other programs will read it")
+    interop.export_prompt(prompt, to, backbone=name)
+    return prompt.vectors.shape[0], prompt.vectors.shape[1]
