@@ -85,8 +85,13 @@ def _means_table(results: Results, found: pd.DataFrame) -> Table:
     return Table(
         name="paper-means",
         title="Mean transfer within and across types of tasks",
-        caption="Off the diagonal. Reference: an independent computation from the same files; "
-        f"{n_right} of {checked.sum()} agree within its last digit.",
+        caption="Off the diagonal."
+        + (
+            " Reference: an independent computation from the same files; "
+            f"{n_right} of {checked.sum()} agree within its last digit."
+            if checked.any()
+            else ""
+        ),
         frame=found.assign(score=found["score"].str.replace("_", "-")),
         columns={
             "backbone": "backbone",

@@ -28,7 +28,8 @@ def sections(results: Results) -> list[Section]:
     """Return the paper's table as published and corrected, per backbone, and the comparison with the reference."""
     parts: list[Part] = []
     for backbone in results.backbones:
-        if results.agreements(backbone)["rho"].notna().any():
+        table = results.agreements(backbone).query("form == 'relative' and grouping == 'all' and diagonal == 'without'")
+        if table.loc[table["indicator"].isin(FOUR), "rho"].notna().any():
             parts.append(Text(heading=backbone, body=what_corrections_change(results, backbone)))
             parts.append(_paper_table(results, backbone))
     if not parts:

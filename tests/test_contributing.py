@@ -172,7 +172,7 @@ def test_executor_fills_the_same_store(
     monkeypatch.setattr(workshop, "make", fail_once)
     executor = made.Patient(Inline(workshop))
     todo = run.plan(asked, store)
-    for name in ("examples", "prompts", "scores", "neurons"):
+    for name in ("examples", "prompts", "scores", "neurons", "words"):
         executor.run(name, getattr(todo, name), store, Quiet())
     assert all(store.has(spec) for spec in asked.specs())
     for spec in asked.specs():

@@ -7,12 +7,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import typer
 from conftest import NEGATIVE, POSITIVE, make_tiny
+from safetensors.numpy import load_file
 
 from transferkit import catalogue, cli, named, tasks
+from transferkit.interop import read_peft
+from transferkit.specs import key
+from transferkit.store import Store
 from transferkit.study import Study
 from transferkit.tasks.base import Label, LocalData, Task
 
@@ -85,13 +90,28 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 def test_own_task_runs_from_training_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_own_study(tmp_path)
     monkeypatch.chdir(tmp_path)
-    commands = [line.split()[1:] for block in blocks("sh") for line in block.splitlines()]
+    own, _convert = blocks("sh")
+    commands = [line.split()[1:] for line in own.splitlines()]
     assert [words[0] for words in commands] == ["fetch", "train", "measure", "analyze"]
     for words in commands:
         assert words[1] == path.name
         run_cli(monkeypatch, *words)
     page = (tmp_path / "reports" / "my_study" / "index.html").read_text()
     assert "my_reviews" in page
+
+
+def test_prompts_are_converted_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    vectors = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
+    np.save("sst2.npy", vectors)
+    _own, convert = blocks("sh")
+    first, *rest = convert.splitlines()
+    run_cli(monkeypatch, *first.split()[1:])
+    (spec,) = Store("runs").specs("prompt")
+    for line in rest:
+        run_cli(monkeypatch, *line.replace("KEY", key(spec)).split()[1:])
+    written = load_file("my_prompt.safetensors")["prompt_embeddings"], read_peft(Path("folder_for_peft")).vectors
+    assert all(np.array_equal(rows, vectors) for rows in written)
 
 
 @pytest.mark.usefixtures("tiny_takes_its_place")

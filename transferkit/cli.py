@@ -160,7 +160,12 @@ def analyze(
 ) -> None:
     """Write the report of a study, of all a store holds, or of a published checkout; needs no GPU and no weights."""
     folder = store if study is None else Path(study)
-    if study is not None and exchange.is_checkout(folder):
+    is_checkout = study is not None and exchange.is_checkout(folder)
+    if prompt and not is_checkout:
+        raise InputError("--prompt chooses within a checkout, and none is named", fix="transferkit analyze CHECKOUT")
+    if is_checkout and (seeds is not None or limit is not None):
+        raise InputError(f"--seeds and --limit choose within a study; {folder} is a checkout", fix="leave them out")
+    if is_checkout:
         exchange.analyze_checkout(folder, store, out / "su2022" if out == REPORTS else out, prompt or [])
     elif study is not None and not (folder / "store.toml").is_file():
         if folder.is_dir():

@@ -1,5 +1,6 @@
 """The verbs that deal with other people's files: analysing a published checkout, and converting prompts."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +29,16 @@ def analyze_checkout(path: Path, store: Path, folder: Path, prompts: Sequence[st
     from transferkit.store import Store
 
     collection = interop.import_checkout(path, Store(store), prompts=prompts)
-    n_absent = sum(not spec.origin.sha256 for spec in collection.imported_scores)
-    said = [f"{len(collection.imported_prompts)} prompts", f"{len(collection.imported_scores) - n_absent} scores"]
-    said += [f"{n_absent} cells missing"] if n_absent else []
+    said = _counts(collection)
     said += [f"{len(collection.skipped)} files passed over (listed in the report)"] if collection.skipped else []
     say(f"imported from {path}: {', '.join(said)} ({store})")
     analyze_collection(collection, store, folder)
+
+
+def _counts(collection: "Collection") -> list[str]:
+    n_absent = sum(not spec.origin.sha256 for spec in collection.imported_scores)
+    said = [f"{len(collection.imported_prompts)} prompts", f"{len(collection.imported_scores) - n_absent} scores"]
+    return [*said, f"{n_absent} cells missing"] if n_absent else said
 
 
 def analyze_collection(collection: "Collection", store: Path, folder: Path) -> None:
@@ -61,17 +66,29 @@ def analyze_all(folder: Path, out: Path, *, partial: bool) -> None:
     """Write the report of every study and every imported collection of a store.
 
     Raises:
-        InputError: the folder is no store or holds neither, or a study lacks something.
+        InputError: the folder is no store or holds neither, a study lacks something, or the prompts of a collection
+            cannot be compared.
     """
     from transferkit.collection import from_json
 
     existing(folder)
     kept = sorted((folder / "collections").glob("*.json"))
+    refused: list[InputError] = []  # one that cannot be reported holds up no other
     for path in kept:
         collection = from_json(path.read_text(encoding="utf-8"))
-        analyze_collection(collection, folder, out / collection.name)
+        try:
+            analyze_collection(collection, folder, out / collection.name)
+        except InputError as error:
+            refused.append(InputError(f"collection {collection.name}: {error.problem}", fix=error.fix))
     if not kept or any((folder / "studies").glob("*.json")):
-        analyze_store(folder, out, partial=partial)
+        try:
+            analyze_store(folder, out, partial=partial)
+        except InputError as error:
+            refused.append(error)
+    for error in refused[:-1]:
+        say(f"error: {error}")
+    if refused:
+        raise refused[-1]
 
 
 def convert(source: str, to: Path | None, store: Path, *, task: str | None, backbone: str | None) -> None:
@@ -98,8 +115,7 @@ def convert(source: str, to: Path | None, store: Path, *, task: str | None, back
         vectors = _write(source, to, store, backbone=backbone)
         typer.echo(f"{to}: {vectors[0]} × {vectors[1]}")
     elif is_checkout(path):
-        found = interop.import_checkout(path, Store(store))
-        typer.echo(f"{len(found.imported_prompts)} prompts and {len(found.imported_scores)} scores are in {store}")
+        typer.echo(f"{store}: {', '.join(_counts(interop.import_checkout(path, Store(store))))}")
     elif not path.exists():
         raise InputError(f"no file or folder {source}", fix="to write a stored prompt, say where: --to FILE or FOLDER")
     elif task is None:
@@ -115,11 +131,14 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None) -> tuple
     from transferkit.artifacts import Prompt
     from transferkit.specs import ImportedPromptSpec, PromptSpec
 
+    is_array = to.suffix.lower() in interop.ARRAYS
     if Path(source).exists():
         vectors, said, _ = interop.read_prompt(Path(source))
         import numpy as np
 
         prompt, name = Prompt(vectors, None, np.ones(len(vectors), dtype=bool)), backbone or said
+    elif not re.fullmatch(r"[0-9a-f]+", source):
+        raise InputError(f"no file or folder {source}", fix="name one, or the key of a stored prompt: transferkit ls")
     else:
         kept = existing(store)
         spec = kept.find(source)
@@ -129,15 +148,15 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None) -> tuple
         found = kept.get(spec)
         assert isinstance(found, Prompt)
         prompt, name = found, backbone or spec.backbone.name
-        if isinstance(spec, PromptSpec) and found.peft is None and to.suffix not in interop.ARRAYS:
+        if isinstance(spec, PromptSpec) and found.peft is None and not is_array:
             raise InputError(
                 f"{source} enters elsewhere than in front of the words, which PEFT has no kind of prompt for",
                 fix=f"write an array: --to {to}.safetensors",
             )
-    if name is None:
+    if name is None and not is_array:
         raise InputError(f"{source} does not say which backbone it is for", fix="add --backbone NAME")
     if not prompt.live.all():
         dead = ", ".join(str(i) for i in (~prompt.live).nonzero()[0])
         say(f"note: row {dead} was never read where this prompt was trained; other programs will read it")
-    interop.export_prompt(prompt, to, backbone=name)
+    interop.export_prompt(prompt, to, backbone=name or "")
     return prompt.vectors.shape[0], prompt.vectors.shape[1]

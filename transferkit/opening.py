@@ -32,6 +32,8 @@ def open_results(where: str | Path, name: str | None = None, *, store: str | Pat
         raise InputError(f"{where} is neither a store nor a checkout", fix="fill a store first: transferkit quickstart")
     kept = Store(where)
     known = kept_questions(kept)
+    if not known:
+        raise InputError(f"{where} holds neither a filled study nor a collection", fix="transferkit train STUDY")
     if name is None and len(known) == 1:
         return Results(next(iter(known.values())), kept)
     if name not in known:

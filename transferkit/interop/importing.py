@@ -1,17 +1,19 @@
 """Beside both halves. From other people's files to artifacts of a store, and from a prompt to their files."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from transferkit import provenance, tasks
 from transferkit.artifacts import Prompt, Score
 from transferkit.collection import Collection, Skipped, from_json, to_json
 from transferkit.errors import InputError
-from transferkit.interop.arrays import read_array, write_array
+from transferkit.interop.arrays import TORCH, WRITABLE, read_array, write_array
 from transferkit.interop.peft import CONFIG, read_peft, write_peft
 from transferkit.interop.su2022 import (
     BACKBONES,
@@ -40,7 +42,7 @@ from transferkit.store import Store
 
 SU2022 = "su2022"
 SINGLE = "imported"  # the collection single files are put into
-ARRAYS = (".npy", ".npz", ".safetensors")
+ARRAYS = WRITABLE
 
 
 # --- a checkout of Su et al. ------------------------------------------------------------------------------------------
@@ -53,11 +55,16 @@ def import_checkout(path: str | Path, store: Store, *, prompts: Sequence[str] = 
         prompts: folders below `task_prompt_emb` to take instead of the plain ones of their task and backbone.
 
     Raises:
-        InputError: no checkout, or no such folder in it.
+        InputError: no checkout, nothing in it that can be read, or no such folder in it.
         StoreError: the store cannot be written.
     """
     checkout, facts = read_checkout(Path(path), prompts=prompts), provenance.facts()
-    found = {(prompt.backbone, prompt.task): (_prompt_spec(prompt), prompt) for prompt in checkout.prompts}
+    if not checkout.backbones:
+        why = [f"{one.file}: {one.reason}" for one in checkout.skipped[:1]]
+        raise InputError("; ".join([f"{checkout.root} holds neither a prompt nor a score", *why]), fix="copy it again")
+    place = {backbone: i for i, backbone in enumerate(checkout.backbones)}  # those with scores first
+    ordered = sorted(checkout.prompts, key=lambda prompt: place[prompt.backbone])
+    found = {(prompt.backbone, prompt.task): (_prompt_spec(prompt), prompt) for prompt in ordered}
     for spec, prompt in found.values():
         _put(store, spec, Prompt(prompt.vectors, None, prompt.live), facts)
     keys = {place: key(spec) for place, (spec, _) in found.items()}
@@ -132,30 +139,41 @@ def import_prompt(path: str | Path, store: Store, *, task: str, backbone: str | 
         backbone: which model for; a PEFT folder says so itself.
 
     Raises:
-        InputError: the file holds no prompt, would have to be unpickled, or the backbone is not known.
+        InputError: the file holds no prompt, would have to be unpickled, the backbone is not known, or the task's or
+            backbone's name cannot be one.
     """
     path = Path(path)
     vectors, said, digest = read_prompt(path)
-    name = backbone or said
-    if name is None:
+    name = (backbone or said or "").rstrip("/")  # PEFT may name a folder
+    if not name:
         raise InputError(f"{path} does not say which backbone it is for", fix="add --backbone NAME")
-    known = tasks.TASKS.get(task)
+    if not re.search(r"[^./]", name):
+        raise InputError(f"{name!r} names no backbone", fix="add --backbone NAME")
     before = find_collection(SINGLE, store) or Collection(name=SINGLE, title="Imported prompts")
     alike = [one for one in before.imported_prompts if (one.task.name, one.backbone.name) == (task, name)]
     spec = ImportedPromptSpec(
         origin=Origin(collection="peft" if path.is_dir() else "array", file=path.name, sha256=digest),
         backbone=BackboneSpec(name=name, revision="of unknown origin"),
-        task=ImportedTask(
-            name=task, group=known.group if known else SINGLE, n_classes=known.n_classes if known else None
-        ),
+        task=_named_task(task),
         seed=len(alike),
     )
-    for one in alike:
-        if one.origin.sha256 == digest:
-            return one
+    spec = next((one for one in alike if one.origin.sha256 == digest), spec)
     _put(store, spec, Prompt(vectors, None, np.ones(len(vectors), dtype=bool)), provenance.facts())
-    keep(replace(before, imported_prompts=(*before.imported_prompts, spec)), store)
+    if spec not in alike:
+        keep(replace(before, imported_prompts=(*before.imported_prompts, spec)), store)
     return spec
+
+
+def _named_task(name: str) -> ImportedTask:
+    known = tasks.TASKS.get(name)
+    try:
+        if known is None:
+            return ImportedTask(name=name, group=SINGLE)
+        return ImportedTask(name=name, group=known.group, n_classes=known.n_classes)
+    except ValidationError as error:
+        raise InputError(
+            f"{name!r} cannot name a task", fix="use letters, digits, '_', '.' and '-', a letter or digit first"
+        ) from error
 
 
 def read_prompt(path: Path) -> tuple[np.ndarray, str | None, str]:
@@ -174,7 +192,7 @@ def read_prompt(path: Path) -> tuple[np.ndarray, str | None, str]:
 
 
 def export_prompt(prompt: Prompt, path: str | Path, *, backbone: str, task_type: str | None = None) -> None:
-    """Write a prompt as an array file, or, for a path without such an ending, as a folder PEFT loads.
+    """Write a prompt as an array file, or, for a path without the ending of a file, as a folder PEFT loads.
 
     Args:
         prompt: what to write; rows the backbone never reads are written too.
@@ -183,10 +201,10 @@ def export_prompt(prompt: Prompt, path: str | Path, *, backbone: str, task_type:
         task_type: PEFT's word for the head; FEATURE_EXTRACTION by default.
 
     Raises:
-        InputError: the path cannot be written to.
+        InputError: the path cannot be written to, or ends as a file of PyTorch does.
     """
     path = Path(path)
-    if path.suffix in ARRAYS:
+    if path.suffix and path.suffix.lower() in (*ARRAYS, *TORCH):
         write_array(path, prompt.vectors)
         return
     facts = prompt.peft or {}

@@ -13,7 +13,13 @@ from transferkit.report.cards import card_section, cards
 from transferkit.report.cell_sections import cell_section, foreign_section, verdict_counts
 from transferkit.report.neuron_sections import neuron_section
 from transferkit.report.page import Report, Section
-from transferkit.report.predictor_sections import predictor_section, predictor_sentence
+from transferkit.report.predictor_sections import (
+    LEVEL,
+    baseline_of,
+    best_of,
+    predictor_section,
+    predictor_sentence,
+)
 from transferkit.report.score_sections import cross_model_section, group_medians, own_section, transfer_section
 from transferkit.report.shelf_sections import (
     import_section,
@@ -23,13 +29,14 @@ from transferkit.report.shelf_sections import (
     training_section,
 )
 from transferkit.report.similarity_sections import prompt_section
-from transferkit.report.words import examples_of, percent, points, seeds_of
+from transferkit.report.words import examples_of, percent, points, seeds_of, signed
 from transferkit.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Chapter = Callable[[Results], Sequence[Section]]
+MOST_NAMED = 3
 AGREEMENT = {"form": "score", "rho": "spearman", "n_cells": "n"}
 AGREEMENT_COLUMNS = ("backbone", "indicator", "grouping", "diagonal", "score", "spearman", "p", "n")
 
@@ -82,13 +89,16 @@ def tables_of(results: Results) -> dict[str, pd.DataFrame]:
     """Return the tables other programs read: agreement, regret, and one transfer matrix per backbone."""
     import pandas as pd
 
-    agreements = [results.agreements(b).rename(columns=AGREEMENT).assign(backbone=b) for b in results.backbones]
-    regrets = [results.regrets(b).assign(backbone=b) for b in results.backbones]
+    backbones = [b for b in results.backbones if (results.transfer(b).states != "not_applicable").any()] or list(
+        results.backbones
+    )
+    agreements = [results.agreements(b).rename(columns=AGREEMENT).assign(backbone=b) for b in backbones]
+    regrets = [results.regrets(b).assign(backbone=b) for b in backbones]
     found = {
         "agreement": pd.concat(agreements)[list(AGREEMENT_COLUMNS)],
         "regret": pd.concat(regrets)[["backbone", "indicator", "k", "regret", "hits", "n_targets"]],
     }
-    for backbone in results.backbones:
+    for backbone in backbones:
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", backbone)
         found[f"transfer_{name}"] = results.transfer(backbone).to_frame().reset_index()
     return found
@@ -147,11 +157,18 @@ def _kept(results: Results) -> str | None:
 
 
 def _prediction(results: Results) -> str | None:
+    known = [b for b in results.backbones if results.predictors(b)["rho"].notna().any()]
+    if len(known) == 1:
+        return predictor_sentence(results, known[0])
     said = []
-    for backbone in results.backbones:
-        if results.predictors(backbone)["rho"].notna().any():
-            sentence = predictor_sentence(results, backbone)
-            said.append(
-                f"On {backbone}: {sentence[:1].lower()}{sentence[1:]}" if len(results.backbones) > 1 else sentence
-            )
-    return " ".join(said) or None
+    for backbone in known[:MOST_NAMED]:
+        table = results.predictors(backbone)
+        best = best_of(table)
+        if best is not None:
+            name, same = str(best["indicator"]).replace("_", " "), signed(baseline_of(table))
+            unsure = "" if best["q"] <= LEVEL else ", not told from chance"
+            said.append(f"{name} {signed(best['rho'])}{unsure}, groups alone {same} ({backbone})")
+    more = f"; {len(known) - MOST_NAMED} more backbones below" if len(known) > MOST_NAMED else ""
+    return (
+        f"Best guesses at which sources help a target, Spearman per target: {'; '.join(said)}{more}." if said else None
+    )

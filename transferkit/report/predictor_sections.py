@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GROUPING_WORDS: dict[Grouping, str] = {"per_source": "per source", "per_target": "per target", "all": "all cells"}
 SCATTERED: tuple[Indicator, ...] = (CosineConcat(), EuclideanAverage(), NeuronOverlap(), NeuronOverlap(blocks="top"))
+LEVEL = 0.05
 COLUMNS = {
     "indicator": "indicator",
     "rho": "Spearman",
@@ -96,9 +97,10 @@ def predictor_sentence(results: Results, backbone: str) -> str:
     name, same = str(best["indicator"]).replace("_", " "), baseline_of(table)
     interval = "" if np.isnan(best["low"]) else f" (95 % {signed(best['low'])} to {signed(best['high'])})"
     said = [f"Per target, the best of {count_tried(table)} indicators is {name} with {signed(best['rho'])}{interval}"]
+    if not best["q"] <= LEVEL:
+        said.append("with so many tried it cannot be told from chance")
     if not np.isnan(same):
-        verdict = "more" if best["rho"] > same else "no more"
-        said.append(f"knowing the task groups alone gives {signed(same)}, so it says {verdict} than the groups do")
+        said.append(f"knowing the task groups alone gives {signed(same)}")
     norm = baseline_of(table, "norm_proxy")
     said.append(f"norms alone give {signed(norm)}" if not np.isnan(norm) else "")
     overlap = table.loc[table["indicator"] == NeuronOverlap().name, "rho"]

@@ -225,7 +225,9 @@ def _shared_scale(results: Results, form: str) -> Scale:
         matrices = [results.transfer(backbone, baselines="with") for backbone in results.backbones]
     else:
         matrices = [results.relative(backbone) for backbone in results.backbones]
-    values = np.concatenate([matrix.values.ravel() for matrix in matrices])
+    values = np.concatenate([matrix.values[matrix.is_measured] for matrix in matrices])
+    if not values.size:
+        return Scale(0.0, 1.0)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return Scale(min(np.floor(10 * low) / 10, 0.9), max(1.0, high))
 

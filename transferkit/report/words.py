@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -60,4 +61,6 @@ def points(value: float) -> str:
 
 def signed(value: float) -> str:
     """Return a correlation with its sign."""
+    if math.isnan(value):
+        return "undefined"
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")

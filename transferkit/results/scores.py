@@ -12,6 +12,7 @@ from transferkit.matrices import Diagonal, Matrix
 from transferkit.results.reading import Cell, Reading, TaskFacts
 from transferkit.specs import (
     AnyScoreSpec,
+    ImportedScoreSpec,
     Majority,
     NoPrompt,
     PromptSource,
@@ -228,10 +229,13 @@ def foreign_prompts(reading: Reading, backbone: str) -> pd.DataFrame:
         own = reading.cell(backbone, task.name, source=task.name, source_backbone=backbone).value
         random = reading.mean(baseline_specs(reading, backbone, task.name, "random prompt")).value
         for spec in reading.measured_on(backbone, task.name):
-            if isinstance(spec.source, UnseenPrompt) and spec.source.backbone != backbone:
-                how = "projected" if spec.source.projected else "as it is"
-                row = {"target": task.name, "group": task.group, "source": spec.source.task, "how": how}
-                row |= {"source_backbone": spec.source.backbone, "score": reading.mean([spec]).value}
+            source = spec.source
+            if not isinstance(spec, ImportedScoreSpec) or not isinstance(source, (TrainedPrompt, UnseenPrompt)):
+                continue
+            if source.backbone != backbone:
+                how = "projected" if isinstance(source, UnseenPrompt) and source.projected else "as it is"
+                row = {"target": task.name, "group": task.group, "source": source.task, "how": how}
+                row |= {"source_backbone": source.backbone, "score": reading.mean([spec]).value}
                 rows.append({**row, "own": own, "random": random, "key": key(spec)})
     columns = ["target", "group", "source", "source_backbone", "how", "score", "own", "random", "key"]
     return pd.DataFrame(rows, columns=columns)

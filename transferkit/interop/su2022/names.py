@@ -11,7 +11,7 @@ from pathlib import Path
 from transferkit.interop.su2022.folders import RESULTS
 from transferkit.interop.su2022.tasks import GROUPS
 
-NAME = re.compile(r"(?P<task>.+?)Prompt(?P<backbone>[A-Z][A-Za-z0-9]*)(?:_(?P<variant>.+))?")
+NAME = re.compile(r"(?P<task>[A-Za-z0-9][A-Za-z0-9_.\-]*?)Prompt(?P<backbone>[A-Z][A-Za-z0-9]*)(?:_(?P<variant>.+))?")
 
 
 @dataclass(frozen=True)

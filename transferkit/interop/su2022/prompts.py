@@ -126,6 +126,8 @@ def _read_prompt(root: Path, place: _Place) -> FoundPrompt | Skipped:
         return Skipped(file, "all values are zero")
     name = place.name
     live = live_rows(name.backbone, len(vectors))
+    if not live.any():
+        return Skipped(file, "its only row is one the backbone never reads")
     return FoundPrompt(name.backbone, name.task, name.variant, file, sha256(place.file), vectors, live)
 
 
