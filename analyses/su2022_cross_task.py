@@ -31,10 +31,10 @@ def sections(results: Results) -> list[Section]:
         matrix = results.relative(backbone)
         if matrix.is_measured.any():
             parts += [Text(heading=backbone, body=_sentence(matrix)), _drawing(results, backbone, matrix)]
-    found = means(results)
-    if len(found):
-        parts.append(_means_table(results, found))
-    return [Section(title="The paper's matrix", slug="paper-matrix", parts=tuple(parts))] if parts else []
+    if not parts:
+        return []
+    parts.append(_means_table(results, means(results)))
+    return [Section(title="The paper's matrix", slug="paper-matrix", parts=tuple(parts))]
 
 
 def means(results: Results) -> pd.DataFrame:

@@ -12,12 +12,13 @@ from transferkit.backbones.loading import Device
 from transferkit.checks import check
 from transferkit.errors import StoreError
 from transferkit.executors import Executor, Inline
+from transferkit.groups import Group, count_units
 from transferkit.progress import Quiet, Reporter
 from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, WordsSpec, key
 from transferkit.store import Overwrite, Store
 from transferkit.study import Study
 from transferkit.tasks.base import Task
-from transferkit.work import Group, Workshop, count_units
+from transferkit.work import Workshop
 
 LOG = logging.getLogger("transferkit")
 Stage = Literal["train", "measure"]

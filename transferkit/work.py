@@ -6,7 +6,6 @@ Nothing is returned; every result goes to the store.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from transferkit.backbones.loading import Device
 from transferkit.batches import Encoded, encode
 from transferkit.errors import InputError, RunError
 from transferkit.examples import Examples, load
+from transferkit.groups import Group
 from transferkit.measures import activated, majority_score, nearest_words, score_all
 from transferkit.predictions import Entrant
 from transferkit.prompts import Data, make_initial, train
@@ -45,21 +45,6 @@ from transferkit.tasks.base import Split, Task
 LOG = logging.getLogger("transferkit")
 Advance = Callable[[int, str], None]
 S = TypeVar("S", ScoreSpec, NeuronsSpec)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Specs of one kind that are worked on together.
-
-    Attributes:
-        specs: they share backbone and, for scores, the target.
-        backbone: the name to load it by; None where no backbone is needed.
-        units: how much work it is: optimiser steps, or (prompt, example) pairs.
-    """
-
-    specs: tuple[Spec, ...]
-    backbone: str | None
-    units: int
 
 
 class Workshop:
@@ -289,16 +274,3 @@ def _backbone_of(spec: Spec) -> BackboneSpec:
 def _room(placement: Placement, length: int) -> int:
     """Return the rows a prompt takes at the embeddings; one that joins above them takes none."""
     return length if placement.entry == "words" else 0
-
-
-def count_units(specs: Sequence[Spec], n_examples: Callable[[Task], int]) -> int:
-    """Return how much work specs of one kind are: optimiser steps, or (prompt, example) pairs."""
-    total = 0
-    for spec in specs:
-        if isinstance(spec, PromptSpec):
-            total += spec.recipe.steps
-        elif isinstance(spec, ScoreSpec):
-            total += 0 if isinstance(spec.source, Majority) else n_examples(spec.task)
-        else:
-            total += 1
-    return total

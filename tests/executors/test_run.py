@@ -229,7 +229,7 @@ def test_everything_is_checked_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.setattr(Backbone, "load", never)
     broken = dataclasses.replace(asked, backbones=("minilm-l3",))
-    with pytest.raises(InputError, match="transferkit fetch minilm-l3"):
+    with pytest.raises(InputError, match="transferkit fetch minilm-l6 minilm-l3"):
         fill(broken, store, cache=tmp_path / "cache")
     (tmp_path / "reviews.csv").write_text("text,label\nx,pos\n")
     with pytest.raises(InputError, match=r"empty|examples"):

@@ -13,6 +13,7 @@ from executors.saved import save_tiny, write_reviews
 
 from transferkit import presets, study, tasks
 from transferkit.errors import InputError
+from transferkit.own_task import OwnTask
 from transferkit.sources import describe
 from transferkit.specs import (
     EmbeddingReadout,
@@ -31,7 +32,7 @@ from transferkit.specs import (
     VocabularyInitial,
     key,
 )
-from transferkit.study import RANDOM_SEED, OwnTask, Study, from_json, from_table, from_toml, to_json
+from transferkit.study import RANDOM_SEED, Study, from_json, from_table, from_toml, to_json
 from transferkit.tasks.base import Label, Sizes, Task
 
 HEAD = 'backbones = ["tiny"]\n'

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from transferkit.groups import Group
 from transferkit.progress import Reporter
 from transferkit.store import Store
-from transferkit.work import Group
 
 
 class Executor(Protocol):

@@ -8,9 +8,10 @@ import torch
 
 from transferkit.errors import InputError, RunError
 from transferkit.executors.base import Executor
+from transferkit.groups import Group
 from transferkit.progress import Reporter
 from transferkit.store import Store
-from transferkit.work import Group, Workshop
+from transferkit.work import Workshop
 
 LOG = logging.getLogger("transferkit")
 
