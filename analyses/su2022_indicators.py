@@ -69,8 +69,8 @@ def what_corrections_change(results: Results, backbone: str) -> str:
     partial = results.predictors(backbone, form="relative", grouping="all").set_index("indicator")
     left = []
     for name in ("euclidean_concat", "euclidean_average"):
-        left.append(f"{_words(name)} {signed(float(partial.loc[plain[name], 'given_norm_proxy']))}")  # pyright: ignore[reportArgumentType]
-    said.append(f"Once it is known how long the prompts are, {' and '.join(left)} is left of the Euclidean forms")
+        left.append(f"{signed(float(partial.loc[plain[name], 'given_norm_proxy']))} of {_words(name)}")  # pyright: ignore[reportArgumentType]
+    said.append(f"Once it is known how long the prompts are, all that is left is {' and '.join(left)}")
     if results.chance_corrected(backbone).is_measured.any():
         said.append(
             "With scores counted from what a random prompt reaches, "

@@ -144,7 +144,7 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None) -> tuple
         spec = kept.find(source)
         if not isinstance(spec, (PromptSpec, ImportedPromptSpec)):
             kind = spec.kind.replace("_", " ")
-            raise InputError(f"{source} is a {kind}, not a prompt", fix="transferkit ls --kind prompt")
+            raise InputError(f"{source} holds no prompt (kind: {kind})", fix="transferkit ls --kind prompt")
         found = kept.get(spec)
         assert isinstance(found, Prompt)
         prompt, name = found, backbone or spec.backbone.name

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from interop.checkouts import SCORED, TASKS, score_of, unhurried, write_checkout, write_score, write_square
+from matplotlib.text import Text as Written
 
 from transferkit import report
 from transferkit.chapters import analyses, chapters_for, find_analysis
@@ -113,6 +114,8 @@ def test_the_papers_matrix(made_up, matrix_sections):
     for (source, target), value in cells.items():
         own = score_of(target, target, "T5Small")
         assert value == pytest.approx(score_of(source, target, "T5Small") / own)
+    labels = {text.get_text() for text in drawings["paper-matrix-roberta"].draw().findobj(Written)}
+    assert {*TASKS, "100.0"} <= labels
     said = texts(matrix_sections)
     assert list(said) == list(SCORED)
     assert said["T5Small"] == "The best foreign source is of the target's own type for 4 of 4 targets."
@@ -264,7 +267,7 @@ def test_the_paragraph_holds_the_published_numbers(published):
         "the agreement is +0.28 for euclidean concat, +0.28 for euclidean average, +0.11 for cosine concat, "
         "+0.01 for cosine average",
         "holds up to 66.0 % of a prompt's squared norm; without it cosine concat goes from +0.11 to +0.26",
-        "euclidean concat −0.02 and euclidean average +0.01 is left of the Euclidean forms",
+        "all that is left is −0.02 of euclidean concat and +0.01 of euclidean average",
         "euclidean concat becomes +0.02, euclidean average becomes +0.01, cosine concat becomes +0.38, "
         "cosine average becomes +0.27",
         "cosine average is −0.19 per source and +0.39 per target",

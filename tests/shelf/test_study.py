@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from executors.saved import save_tiny, write_reviews
 
-from transferkit import presets, study, tasks
+from transferkit import presets, tasks
 from transferkit.errors import InputError
 from transferkit.own_task import OwnTask
 from transferkit.sources import describe
@@ -23,6 +23,7 @@ from transferkit.specs import (
     NeuronSite,
     NeuronsSpec,
     NoPrompt,
+    NormalInitial,
     Placement,
     PromptSpec,
     RandomPrompt,
@@ -120,7 +121,7 @@ def test_everything_a_file_may_say(here: Path) -> None:
         presets.lester2021,
         steps=7,
         clip_norm=2.0,
-        initial=study.TypeAdapter(Recipe).validate_json('{"initial": {"kind": "normal", "std": 1.0}}').initial,
+        initial=NormalInitial(std=1.0),
     )
     assert asked.neurons == NeuronSite(tensor="pre", threshold=1.0)
     assert asked.readout_of(asked.models[0]) == EmbeddingReadout(scale=10.0)

@@ -11,6 +11,7 @@ from transferkit.errors import InputError, StoreError
 from transferkit.figures.style import style
 from transferkit.report.page import Drawing, Links, Part, Report, Row, Table, Text
 from transferkit.report.rendering import (
+    ABSENT,
     Shown,
     csv_of,
     data_link,
@@ -105,7 +106,8 @@ def _block(part: Part, work: Path | None) -> Block:
             (work / "tables" / f"{part.name}.csv").write_text(text, encoding="utf-8")
             (work / "tables" / f"{part.name}.tex").write_text(latex_of(part), encoding="utf-8")
         rows = tuple(tuple(row) for row in shown_rows(part))
-        are_numbers = [any(row[i].is_number for row in rows) for i in range(len(shown_columns(part)))]
+        cells = [[row[i] for row in rows if row[i].text != ABSENT] for i in range(len(shown_columns(part)))]
+        are_numbers = [bool(column) and all(cell.is_number for cell in column) for column in cells]
         columns = tuple(zip(shown_columns(part).values(), are_numbers, strict=True))
         return Block("table", part, data=data_link(text), columns=columns, rows=rows)
     return _drawn(part, work, text)
