@@ -16,6 +16,7 @@ from transferkit import figures
 from transferkit.figures import Scale
 from transferkit.matrices import Matrix
 from transferkit.report import Drawing, Part, Section, Table, Text
+from transferkit.report.reference import read_reference
 from transferkit.report.score_sections import drawn
 from transferkit.report.words import listed, slug, snippet
 from transferkit.results import Form, Results
@@ -50,7 +51,7 @@ def means(results: Results) -> pd.DataFrame:
                 row = {"backbone": backbone, "score": form, "cells": name, "n": values.size}
                 rows.append({**row, "mean": float(values.mean()) if values.size else np.nan})
     ours = pd.DataFrame(rows)
-    reference = pd.read_csv(REFERENCE).rename(columns={"mean": "reference"})
+    reference = read_reference(REFERENCE, results).rename(columns={"mean": "reference"})
     both = ours.merge(reference, on=["backbone", "score", "cells"], how="left")
     return both.assign(difference=both["mean"] - both["reference"])
 
@@ -61,6 +62,8 @@ def _sentence(matrix: Matrix) -> str:
     best = np.where(foreign, matrix.values, -np.inf).argmax(axis=0)
     has_any = foreign.any(axis=0)
     same = sum(matrix.source_groups[best[j]] == matrix.target_groups[j] for j in np.flatnonzero(has_any))
+    if not has_any.any():
+        return "No foreign prompt was measured."
     text = f"The best foreign source is of the target's own type for {same} of {has_any.sum()} targets."
     return text + (f" Above the target's own prompt: {listed(above)}." if above else "")
 

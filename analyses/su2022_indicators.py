@@ -15,8 +15,11 @@ import pandas as pd
 
 from transferkit.indicators import EMBEDDING
 from transferkit.report import Part, Section, Table, Text
+from transferkit.report.predictor_sections import best_of
+from transferkit.report.reference import read_reference
 from transferkit.report.words import percent, signed, slug, snippet
 from transferkit.results import Results
+from transferkit.statistics import Grouping
 
 FOLDER = Path(__file__).with_name("reference")
 FOUR = tuple(indicator.name for indicator in EMBEDDING)
@@ -82,21 +85,17 @@ def what_corrections_change(results: Results, backbone: str) -> str:
     )
     said.append(
         f"Knowing only the type of each task gives {rho('same_group')} over all cells and "
-        f"{rho('same_group', grouping='per_target')} per target, which no similarity here "
-        + ("reaches" if _is_best(results, backbone) else "has to itself")
+        f"{rho('same_group', grouping='per_target')} per target; the best similarity reaches "
+        f"{_best_rho(results, backbone, 'all')} and {_best_rho(results, backbone, 'per_target')}"
     )
     said.append("The overlap of activated neurons is missing, because no activations are published")
     return ". ".join(said) + "."
 
 
-def _is_best(results: Results, backbone: str) -> bool:
-    """Tell whether the task types beat every similarity, over all cells and per target."""
-    table = results.agreements(backbone).query("diagonal == 'without' and form == 'relative'")
-    tops = []
-    for grouping in ("all", "per_target"):
-        here = table[table["grouping"] == grouping].set_index("indicator")["rho"]
-        tops.append(here.drop("same_group").max() < here["same_group"])
-    return all(tops)
+def _best_rho(results: Results, backbone: str, grouping: Grouping) -> str:
+    """Return the highest agreement of any indicator with relative scores, off the diagonal, baselines left out."""
+    best = best_of(results.predictors(backbone, form="relative", grouping=grouping))
+    return "none" if best is None else signed(float(best["rho"]))
 
 
 def _paper_table(results: Results, backbone: str) -> Table:
@@ -147,7 +146,7 @@ def compared_agreement(results: Results) -> pd.DataFrame:
     """Return our agreements beside the reference: reference, spearman, difference, p, reference_p."""
     ours = pd.concat([results.agreements(backbone).assign(backbone=backbone) for backbone in results.backbones])
     ours = ours.rename(columns={"form": "score", "rho": "spearman"})
-    reference = pd.read_csv(FOLDER / "su2022_agreement.csv").rename(
+    reference = read_reference(FOLDER / "su2022_agreement.csv", results).rename(
         columns={"spearman": "reference", "p": "reference_p"}
     )
     both = ours.merge(reference, on=ON, how="inner")
@@ -157,7 +156,7 @@ def compared_agreement(results: Results) -> pd.DataFrame:
 def compared_regret(results: Results) -> pd.DataFrame:
     """Return our regrets beside the reference: regret, reference, difference, hits, reference_hits."""
     ours = pd.concat([results.regrets(backbone).assign(backbone=backbone) for backbone in results.backbones])
-    reference = pd.read_csv(FOLDER / "su2022_regret.csv").rename(
+    reference = read_reference(FOLDER / "su2022_regret.csv", results).rename(
         columns={"regret": "reference", "hits": "reference_hits"}
     )
     both = ours.merge(reference, on=["backbone", "indicator", "k"], how="inner")

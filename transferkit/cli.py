@@ -196,9 +196,12 @@ def convert(
     store: StorePath = STORE,
     task: Annotated[str | None, typer.Option("--task", help="What the prompt was trained on.")] = None,
     backbone: Annotated[str | None, typer.Option("--backbone", help="Which model the prompt is for.")] = None,
+    task_type: Annotated[
+        str | None, typer.Option("--task-type", help="PEFT's word for the head: FEATURE_EXTRACTION, SEQ_2_SEQ_LM, …")
+    ] = None,
 ) -> None:
     """Bring other people's prompts into a store, or write a prompt for other programs."""
-    exchange.convert(source, to, store, task=task, backbone=backbone)
+    exchange.convert(source, to, store, task=task, backbone=backbone, task_type=task_type)
 
 
 @app.command("ls")

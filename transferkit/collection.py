@@ -6,9 +6,10 @@ A `Collection` stands where a `Study` stands, so every analysis runs on other pe
 import json
 from collections.abc import Iterator
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from transferkit.errors import StoreError
 from transferkit.specs import ExamplesSpec, ImportedPromptSpec, ImportedScoreSpec, NeuronsSpec, Spec, WordsSpec
 
 PLAIN = ConfigDict(extra="forbid")
@@ -78,5 +79,13 @@ def to_json(collection: Collection) -> str:
 
 
 def from_json(text: str) -> Collection:
-    """Read what `to_json` wrote."""
-    return _COLLECTION.validate_json(text)
+    """Read what `to_json` wrote.
+
+    Raises:
+        StoreError: the text is no collection of this version.
+    """
+    try:
+        return _COLLECTION.validate_json(text)
+    except ValidationError as error:
+        what = str(error).splitlines()[0]
+        raise StoreError(f"a file of collections/ cannot be read ({what})", fix="import the files again") from error

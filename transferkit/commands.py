@@ -140,10 +140,12 @@ def analyze(question: Question, out: Path, *, partial: bool) -> None:
     Raises:
         InputError: artifacts are missing and holes are not allowed.
     """
+    from transferkit import report
     from transferkit.results import Results
     from transferkit.store import Store
 
     asked = question.study()
+    report.check_folder(out / asked.name)
     results = Results(asked, Store(question.store))
     missing, n_asked = results.missing(), len(list(asked.specs()))
     if len(missing) == n_asked or (missing and not partial):
@@ -151,8 +153,6 @@ def analyze(question: Question, out: Path, *, partial: bool) -> None:
             f"{len(missing)} of {n_asked} artifacts of {asked.name} are missing from {question.store}",
             fix=_how_to_fill(question, asked, is_empty=len(missing) == n_asked),
         )
-    from transferkit import report
-
     page = report.write(report.build(results), out / asked.name)
     for line in report.headline(results):
         typer.echo(f"• {line}")

@@ -25,9 +25,10 @@ def analyze_checkout(path: Path, store: Path, folder: Path, prompts: Sequence[st
     Raises:
         InputError: no such prompt folder, or the report's folder holds something else.
     """
-    from transferkit import interop
+    from transferkit import interop, report
     from transferkit.store import Store
 
+    report.check_folder(folder)
     collection = interop.import_checkout(path, Store(store), prompts=prompts)
     said = _counts(collection)
     said += [f"{len(collection.skipped)} files passed over (listed in the report)"] if collection.skipped else []
@@ -91,7 +92,15 @@ def analyze_all(folder: Path, out: Path, *, partial: bool) -> None:
         raise refused[-1]
 
 
-def convert(source: str, to: Path | None, store: Path, *, task: str | None, backbone: str | None) -> None:
+def convert(
+    source: str,
+    to: Path | None,
+    store: Path,
+    *,
+    task: str | None,
+    backbone: str | None,
+    task_type: str | None = None,
+) -> None:
     """Bring a prompt or a checkout into a store, or write a prompt of a store, or of a file, as another kind of file.
 
     Args:
@@ -100,6 +109,7 @@ def convert(source: str, to: Path | None, store: Path, *, task: str | None, back
         store: where artifacts are kept.
         task: what the prompt was trained on, where a file is put into the store.
         backbone: which model it is for, where the file does not say.
+        task_type: PEFT's word for the head, where a PEFT folder is written.
 
     Raises:
         InputError: nothing of this name, or something is not said that is needed.
@@ -112,7 +122,7 @@ def convert(source: str, to: Path | None, store: Path, *, task: str | None, back
 
     path = Path(source)
     if to is not None:
-        vectors = _write(source, to, store, backbone=backbone)
+        vectors = _write(source, to, store, backbone=backbone, task_type=task_type)
         typer.echo(f"{to}: {vectors[0]} × {vectors[1]}")
     elif is_checkout(path):
         typer.echo(f"{store}: {', '.join(_counts(interop.import_checkout(path, Store(store))))}")
@@ -125,7 +135,7 @@ def convert(source: str, to: Path | None, store: Path, *, task: str | None, back
         typer.echo(f"{key(spec)}  {Store(store).path(spec)}")
 
 
-def _write(source: str, to: Path, store: Path, *, backbone: str | None) -> tuple[int, int]:
+def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_type: str | None) -> tuple[int, int]:
     """Write a stored prompt, or one of a file, and return its shape."""
     from transferkit import interop
     from transferkit.artifacts import Prompt
@@ -158,5 +168,5 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None) -> tuple
     if not prompt.live.all():
         dead = ", ".join(str(i) for i in (~prompt.live).nonzero()[0])
         say(f"note: row {dead} was never read where this prompt was trained; other programs will read it")
-    interop.export_prompt(prompt, to, backbone=name or "")
+    interop.export_prompt(prompt, to, backbone=name or "", task_type=task_type)
     return prompt.vectors.shape[0], prompt.vectors.shape[1]

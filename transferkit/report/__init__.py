@@ -2,7 +2,7 @@
 
 from transferkit.report.build import Chapter, build, headline
 from transferkit.report.page import Drawing, Links, Part, Report, Row, Section, Table, Text
-from transferkit.report.writing import write
+from transferkit.report.writing import check_folder, write
 
 __all__ = [
     "Chapter",
@@ -15,6 +15,7 @@ __all__ = [
     "Table",
     "Text",
     "build",
+    "check_folder",
     "headline",
     "write",
 ]

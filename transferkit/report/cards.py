@@ -11,6 +11,7 @@ from transferkit import figures
 from transferkit.indicators import CosineConcat
 from transferkit.report.page import Drawing, Links, Part, Report, Section, Table, Text
 from transferkit.report.score_sections import drawn
+from transferkit.report.similarity_sections import comparable
 from transferkit.report.words import percent, slug
 from transferkit.results import Results
 from transferkit.specs import AnyPromptSpec, PromptSpec, key
@@ -106,8 +107,8 @@ def _norms(norms: pd.DataFrame, task: str) -> Drawing:
 
 
 def _neighbours(results: Results, backbone: str, task: str) -> list[Part]:
-    matrix = results.indicator(CosineConcat(), backbone)
-    if task not in matrix.sources or len(matrix.sources) < 2:
+    matrix = comparable(results, CosineConcat(), backbone)
+    if matrix is None or task not in matrix.sources or len(matrix.sources) < 2:
         return []
     values = matrix.to_frame().T[task]
     transfer = results.transfer(backbone).to_frame()

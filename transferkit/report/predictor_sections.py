@@ -12,6 +12,7 @@ from transferkit.indicators import CosineConcat, EuclideanAverage, Indicator, Ne
 from transferkit.matrices import Matrix
 from transferkit.report.page import Drawing, Part, Row, Section, Table, Text
 from transferkit.report.score_sections import drawn
+from transferkit.report.similarity_sections import comparable
 from transferkit.report.words import percent, signed, slug, snippet
 from transferkit.results import Form, Results
 from transferkit.statistics import Grouping
@@ -171,8 +172,8 @@ def _regrets(results: Results, backbone: str) -> Table:
 
 
 def _scatter(results: Results, backbone: str, indicator: Indicator) -> Drawing | None:
-    values, transfer = results.indicator(indicator, backbone), results.relative(backbone)
-    if not (values.is_measured & transfer.is_measured & ~transfer.is_own()).any():
+    values, transfer = comparable(results, indicator, backbone), results.relative(backbone)
+    if values is None or not (values.is_measured & transfer.is_measured & ~transfer.is_own()).any():
         return None
     return Drawing(
         name=f"scatter-{slug(indicator.name)}-{slug(backbone)}",

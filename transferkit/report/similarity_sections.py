@@ -10,6 +10,7 @@ import numpy as np
 from transferkit import figures
 from transferkit.errors import InputError
 from transferkit.indicators import EMBEDDING, CosineConcat, Indicator
+from transferkit.matrices import Matrix
 from transferkit.report.page import Drawing, Part, Row, Section, Table, Text
 from transferkit.report.score_sections import drawn
 from transferkit.report.words import slug, snippet
@@ -32,8 +33,8 @@ MAPS: dict[Method, tuple[str, str]] = {
 
 def similarity(results: Results, backbone: str, indicator: Indicator, caption: str) -> Drawing | None:
     """Return an indicator's matrix with similar tasks side by side; None where it cannot be computed."""
-    matrix = results.indicator(indicator, backbone)
-    if not matrix.is_measured.any():
+    matrix = comparable(results, indicator, backbone)
+    if matrix is None:
         return None
     has_both_signs = bool(np.nanmin(matrix.values) < -1e-3)
     off = ~np.eye(len(matrix.sources), dtype=bool)
@@ -53,6 +54,15 @@ def similarity(results: Results, backbone: str, indicator: Indicator, caption: s
         ),
         keys=matrix.keys,
     )
+
+
+def comparable(results: Results, indicator: Indicator, backbone: str) -> Matrix | None:
+    """Return an indicator's values; None where prompts do not pair up, or nothing is there."""
+    try:
+        matrix = results.indicator(indicator, backbone)
+    except InputError:
+        return None
+    return matrix if matrix.is_measured.any() else None
 
 
 def diagonal_words(results: Results) -> str:
@@ -81,7 +91,10 @@ def prompt_section(results: Results) -> Section | None:
 
 
 def _floor_sentence(levels: pd.DataFrame, backbone: str) -> str:
-    row = levels.set_index("indicator").loc[CosineConcat().name]
+    name = CosineConcat().name
+    if name not in set(levels["indicator"]):
+        return "These prompts differ in length, so that their rows do not pair up."
+    row = levels.set_index("indicator").loc[name]
     said = [f"{row[k]:.3f} {w}" for k, w in RELATION_WORDS.items() if not np.isnan(row[k])]
     return (
         f"On {backbone} the cosine of two prompts laid end to end is on average {', '.join(said)}; prompts of the same "
@@ -107,14 +120,13 @@ def _levels(results: Results, backbone: str) -> Table:
             "floor_high": "to",
         },
         snippet=snippet(results, f'results.levels("{backbone}")'),
-        keys=results.indicator(EMBEDDING[0], backbone).keys,
+        keys=results.prompt_keys(backbone),
     )
 
 
 def _views(results: Results, backbone: str) -> list[Part]:
-    keys = results.indicator(EMBEDDING[0], backbone).keys
-    norms, cosine = results.row_norms(backbone), results.indicator(CosineConcat(), backbone)
-    parts: list[Part] = [Row(parts=(*_maps(results, backbone, keys), *_tree(results, backbone, cosine.keys)))]
+    keys, norms = results.prompt_keys(backbone), results.row_norms(backbone)
+    parts: list[Part] = [Row(parts=(*_maps(results, backbone, keys), *_tree(results, backbone, keys)))]
     dead = norms[~norms["is_live"]]
     said = ""
     if len(dead):
@@ -168,7 +180,9 @@ def _maps(results: Results, backbone: str, keys: tuple[str, ...]) -> list[Drawin
 
 
 def _tree(results: Results, backbone: str, keys: tuple[str, ...]) -> list[Drawing]:
-    matrix = results.indicator(CosineConcat(), backbone)
+    matrix = comparable(results, CosineConcat(), backbone)
+    if matrix is None:
+        return []
     off = ~np.eye(len(matrix.sources), dtype=bool)
     if len(matrix.sources) < 3 or not matrix.is_measured[off].all():
         return []

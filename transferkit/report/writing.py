@@ -50,7 +50,7 @@ def write(report: Report, folder: str | Path) -> Path:
         StoreError: the folder cannot be written, or two parts share a name.
     """
     final = Path(folder).absolute()
-    _check_folder(final)
+    check_folder(final)
     _check_names(report)
     work = final.with_name(f".{final.name}-{uuid.uuid4().hex[:8]}")
     try:
@@ -72,8 +72,12 @@ def write(report: Report, folder: str | Path) -> Path:
     return final / PAGE
 
 
-def _check_folder(final: Path) -> None:
-    """Replacing a folder removes what is in it, so it has to be an earlier report or empty."""
+def check_folder(final: Path) -> None:
+    """Make sure a report may replace a folder: it is an earlier report, empty, or not there.
+
+    Raises:
+        InputError: it holds something else.
+    """
     if not final.exists() or (final.is_dir() and (not any(final.iterdir()) or (final / MARKDOWN).is_file())):
         return
     raise InputError(f"{final} holds something else than a report", fix="choose a new folder with --out")

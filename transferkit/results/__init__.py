@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from transferkit.errors import InputError
 from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, INDICATORS, VARIANTS, Indicator
 from transferkit.matrices import Diagonal, Matrix, same_group
 from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
@@ -209,7 +211,10 @@ class Results:
         """
         is_whole = all(prompt.live.all() for _, prompt in self._reading.iter_prompts(backbone))
         asked = [i for i in INDICATORS if not (is_whole and i.name.endswith("_all_rows"))]
-        found = (self.indicator(indicator, backbone) for indicator in asked)
+        found = []
+        for indicator in asked:
+            with contextlib.suppress(InputError):  # prompts of different lengths do not pair up row by row
+                found.append(self.indicator(indicator, backbone))
         return [*(matrix for matrix in found if matrix.is_measured.any()), same_group(self.transfer(backbone))]
 
     def agreements(self, backbone: str) -> pd.DataFrame:
@@ -251,6 +256,10 @@ class Results:
     def prompt_specs(self) -> tuple[AnyPromptSpec, ...]:
         """Return the specs of the prompts that are there, by backbone, group, task and seed."""
         return tuple(spec for spec, _ in self._reading.iter_prompts())
+
+    def prompt_keys(self, backbone: str) -> tuple[str, ...]:
+        """Return the keys of the prompts of a backbone that are there."""
+        return tuple(key(spec) for spec in self.prompt_specs() if spec.backbone.name == backbone)
 
     def prompt_scores(self, prompt: AnyPromptSpec) -> pd.DataFrame:
         """Return one prompt's score on every task of its backbone, beside the mean own and random scores."""
