@@ -238,7 +238,8 @@ def verify(*, store: StorePath = STORE) -> None:
         typer.echo(f"{folder}: {'; '.join(found)}")
     if problems:
         commands.say(
-            f"{len(problems)} altered. Remove these folders and run the study again: what is missing is made anew."
+            f"{len(problems)} altered. Remove these folders and run the study, or the import, again: what is missing "
+            "is made anew."
         )
         raise typer.Exit(1)
     typer.echo("every file is what its manifest says")

@@ -103,11 +103,13 @@ def fill(
     Raises:
         InputError: the study is not right, or what it needs is missing; said before anything is loaded.
     """
-    from transferkit import catalogue, named, run
+    from transferkit import catalogue, named
     from transferkit.progress import make_reporter
     from transferkit.store import Store
 
     asked, store = question.study(), Store(question.store)
+    from transferkit import run  # brings torch: a mistyped name is answered before
+
     policy: Literal["always", "only-missing"] = "always" if overwrite else "only-missing"
     is_measured_only = "train" not in stages
     if dry_run:

@@ -11,6 +11,10 @@ from transferkit.errors import InputError
 if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
     from transferkit.collection import Collection
 
+PEFT_OPTIONS = (
+    "--backbone NAME --task-type TYPE (SEQ_2_SEQ_LM for T5, CAUSAL_LM for GPT-likes, FEATURE_EXTRACTION for encoders)"
+)
+
 
 def is_checkout(path: Path) -> bool:
     """Return whether a folder is a checkout of Su et al.'s repository, or holds one."""
@@ -141,9 +145,10 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
     from transferkit.artifacts import Prompt
     from transferkit.specs import ImportedPromptSpec, PromptSpec
 
-    is_array = to.suffix.lower() in interop.ARRAYS
+    is_array, peft_type = to.suffix.lower() in interop.ARRAYS, None
     if Path(source).exists():
         vectors, said, _ = interop.read_prompt(Path(source))
+        peft_type = interop.read_peft(Path(source)).task_type if Path(source).is_dir() else None
         import numpy as np
 
         prompt, name = Prompt(vectors, None, np.ones(len(vectors), dtype=bool)), backbone or said
@@ -163,8 +168,11 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
                 f"{source} enters elsewhere than in front of the words, which PEFT has no kind of prompt for",
                 fix=f"write an array: --to {to}.safetensors",
             )
-    if name is None and not is_array:
-        raise InputError(f"{source} does not say which backbone it is for", fix="add --backbone NAME")
+    task_type = task_type or peft_type or ("FEATURE_EXTRACTION" if prompt.peft is not None else None)
+    if not is_array and (name is None or task_type is None):
+        lacking = {"which backbone it is for": name, "which head it was trained with": task_type}
+        said = " nor ".join(what for what, value in lacking.items() if value is None)
+        raise InputError(f"{source} does not say {said}, and PEFT checks neither", fix=f"add {PEFT_OPTIONS}")
     if not prompt.live.all():
         dead = ", ".join(str(i) for i in (~prompt.live).nonzero()[0])
         say(f"note: row {dead} was never read where this prompt was trained; other programs will read it")

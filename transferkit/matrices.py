@@ -150,7 +150,7 @@ class Matrix:
             high=None,
             interval=None,
             name=name,
-            unit="fraction of own score",
+            unit="fraction of own gain" if np.any(floor) else "fraction of own score",
         )
 
     # --- selecting and ordering --------------------------------------------------------------------------------------

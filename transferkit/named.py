@@ -37,7 +37,9 @@ def find_study(name: str, *, seeds: int | None = None, limit: int | None = None)
     """
     known = builtin()
     if not _is_study(name):
-        raise InputError(f"unknown study {name!r}", fix=nearest(name, list(known)) + " Or name a .toml file.")
+        if "/" in name or Path(name).exists():
+            raise InputError(f"{name} is no study file", fix="name a .toml file, a store, or a checkout that is there")
+        raise InputError(f"unknown study {name!r}", fix=nearest(name, list(known)) + "; or name a .toml file")
     asked = _kept(Path(name)) if name.endswith(".json") else study.from_toml(known.get(name, name))
     if seeds is not None:
         asked = dataclasses.replace(asked, seeds=tuple(range(seeds)))

@@ -38,7 +38,12 @@ def open_results(where: str | Path, name: str | None = None, *, store: str | Pat
         return Results(next(iter(known.values())), kept)
     if name not in known:
         said = f"{where} holds nothing called {name!r}" if name else f"{where} holds {len(known)} studies"
-        raise InputError(said, fix=nearest(name or "", list(known)))
+        fix = (
+            nearest(name, list(known))
+            if name
+            else f"name one: open_results({str(where)!r}, NAME), of {', '.join(known)}"
+        )
+        raise InputError(said, fix=fix if known else "fill it, or import into it, first")
     return Results(known[name], kept)
 
 

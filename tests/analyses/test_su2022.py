@@ -206,7 +206,7 @@ def test_without_any_own_score_nothing_is_relative(tmp_path):
         results = Results(import_checkout(tmp_path / "c", Store(tmp_path / "s")), Store(tmp_path / "s"), n_resamples=50)
     assert CROSS_TASK.sections(results) == []
     assert INDICATORS.sections(results) == []
-    assert report.build(results, chapters_for("su2022")).sections[0].slug == "own-scores"
+    assert report.build(results, chapters_for("su2022")).sections[0].slug == "transfer"
 
 
 def test_prompts_alone_have_no_chapter(made_up):

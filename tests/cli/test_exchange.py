@@ -414,12 +414,14 @@ def test_files_become_other_files(place: Path, array: Path, tool: Callable[..., 
         done = tool("convert", source, "--to", to)  # an array keeps no backbone, so none is asked for
         assert (done.code, done.out, done.err) == (0, f"{to}: 6 × 8\n", "")
         assert np.array_equal(read_array(Path(to)), vectors)
-    assert tool("convert", "four.npy", "--to", "saved", "--backbone", "org/model").out == "saved: 6 × 8\n"
+    line = ("convert", "four.npy", "--to", "saved", "--backbone", "org/model", "--task-type", "SEQ_2_SEQ_LM")
+    assert tool(*line).out == "saved: 6 × 8\n"
     found = read_peft(Path("saved"))
     assert np.array_equal(found.vectors, vectors)
     assert found.backbone == "org/model"
     assert tool("convert", "saved", "--to", "again").code == 0
-    assert read_peft(Path("again")).backbone == "org/model"
+    again = read_peft(Path("again"))
+    assert (again.backbone, again.task_type) == ("org/model", "SEQ_2_SEQ_LM")
     assert tool("convert", "saved", "--to", "five.npy").code == 0
     assert np.array_equal(read_array(Path("five.npy")), vectors)
     assert not (place / "runs").exists()
@@ -433,10 +435,13 @@ def kept(place: Path, folder: Path) -> Store:
     return store
 
 
+T5 = ("--task-type", "SEQ_2_SEQ_LM")
+
+
 def test_a_stored_prompt_becomes_a_file(kept: Store, tool: Callable[..., Any]) -> None:
     specs = {spec.backbone.name: spec for spec in find_collection("su2022", kept).prompts() if spec.task.name == "IMDB"}
     for to in ("out.npy", "out.safetensors", "out-peft"):
-        done = tool("convert", key(specs["Roberta"]), "--to", to, "--store", "kept")
+        done = tool("convert", key(specs["Roberta"]), "--to", to, "--store", "kept", "--task-type", "SEQ_CLS")
         assert (done.code, done.out) == (0, f"{to}: 6 × 8\n")
         assert done.err == ("note: row 0 was never read where this prompt was trained; other programs will read it\n")
     for found in (
@@ -446,7 +451,9 @@ def test_a_stored_prompt_becomes_a_file(kept: Store, tool: Callable[..., Any]) -
     ):
         assert np.array_equal(found, vectors_of("IMDB", "Roberta"))
     assert read_peft(Path("out-peft")).backbone == "Roberta"
-    done = tool("convert", key(specs["T5"])[:8], "--to", "t5", "--store", "kept", "--backbone", "google-t5/t5-base")
+    done = tool(
+        "convert", key(specs["T5"])[:8], "--to", "t5", "--store", "kept", "--backbone", "google-t5/t5-base", *T5
+    )
     assert (done.code, done.err) == (0, "")
     assert read_peft(Path("t5")).backbone == "google-t5/t5-base"
 

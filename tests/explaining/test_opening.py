@@ -51,7 +51,9 @@ def test_a_store_with_several_needs_a_name(store, tmp_path):
         keep_study(store, name)
     keep_prompt(store, tmp_path)
     assert list(kept_questions(store)) == ["imported", "first", "second"]
-    with pytest.raises(InputError, match="kept holds 3 studies\n  → known: first, imported, second"):
+    with pytest.raises(
+        InputError, match=r"kept holds 3 studies\n  → name one: open_results\(.*, NAME\), of imported, first, second"
+    ):
         open_results(store.root)
     with pytest.raises(InputError, match="holds nothing called 'secnd'\n  → did you mean 'second'"):
         open_results(store.root, "secnd")

@@ -271,7 +271,7 @@ def test_verdicts_count_their_cells_and_ring_those_not_worse_than_own():
     foreign = table[~table["is_own"]]
     matched = foreign[foreign["is_worse_than_own"].map(lambda is_worse: is_worse is False)]
     counts = [f"{v} ({(table['verdict'] == v).sum()})" for v in ("transfers", "neutral", "harms", "own")]
-    assert legend(ax) == [*counts, f"not worse than own ({len(matched)})"]
+    assert legend(ax) == [*counts, f"not shown to be worse than own ({len(matched)})"]
     assert len([line for line in ax.lines if line.get_marker() == "o"]) == len(matched)
     assert [patch.get_hatch() for patch in ax.patches if patch.get_hatch()] == ["////"]
     assert [label.get_text() for label in ax.get_xticklabels()] == list(LABELS)
@@ -283,8 +283,8 @@ def test_a_dendrogram_ends_where_the_tree_does():
     off = similarity().values[~np.eye(4, dtype=bool)]
     branches = [line for line in ax.lines if line.get_linestyle() == "-"]
     assert len(branches) == 3
-    assert min(max(line.get_xdata()) for line in branches) == pytest.approx(0)  # the most similar pair
-    assert max(max(line.get_xdata()) for line in branches) <= off.max() - off.min()
+    assert min(max(line.get_xdata()) for line in branches) == pytest.approx(1 - off.max())  # the most similar pair
+    assert max(max(line.get_xdata()) for line in branches) <= 1 - off.min()
     assert sorted(label.get_text() for label in ax.get_yticklabels()) == sorted(LABELS)
     for label in ax.get_yticklabels():
         assert contrast(mpl.colors.to_rgb(label.get_color()), (1.0, 1.0, 1.0)) >= 4.5

@@ -290,7 +290,9 @@ def test_without_random_prompts_nothing_is_corrected_for_chance(results):
     assert table["rho"].isna().all()
     assert table["p"].isna().all()
     assert (table["n_cells"] == 0).all()
-    assert results.own_scores(WITHOUT_RANDOM)["difference"].isna().all()
+    own = results.own_scores(WITHOUT_RANDOM)
+    assert (own["best_baseline"] == "chance").all()
+    np.testing.assert_allclose(own["difference"], own["score"] - own["chance"])
     assert results.agreements(WITHOUT_RANDOM).query("form == 'relative' and grouping == 'all'")["rho"].notna().any()
 
 

@@ -15,6 +15,8 @@ def run(path: Path, folder: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "commit notebooks without outputs"
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    drawn = [out for cell in notebook.cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
+    assert len(drawn) >= 2  # figures are seen, not only made
     assert (folder / "reports" / "smoke" / "index.html").is_file()
 
 

@@ -2,8 +2,10 @@
 
 import base64
 import io
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -183,13 +185,17 @@ def test_text_is_escaped_everywhere(tmp_path):
     assert r"x\_y \& z" in (tmp_path / "r" / "tables" / "t.tex").read_text()
 
 
-def test_the_same_report_gives_the_same_bytes_and_replaces_the_old_one(results, tmp_path):
+def test_the_same_report_gives_the_same_bytes_and_keeps_what_is_not_its_own(results, tmp_path):
     report = Report(title="R", sections=(Section(title="S", slug="s", parts=(drawing_of(results), table_of())),))
     first = write(report, tmp_path / "r").parent
     before = {path.relative_to(first): path.read_bytes() for path in first.rglob("*") if path.is_file()}
-    (first / "stale.txt").write_text("old")
+    (first / "figures" / "mine.svg").write_text("drawn by hand")
+    (first / "tables" / "stale.csv").write_text("of an older report")
+    own = json.loads((first / "files.json").read_text())
+    (first / "files.json").write_text(json.dumps([*own, "tables/stale.csv"]))
     again = write(report, tmp_path / "r").parent
     after = {path.relative_to(again): path.read_bytes() for path in again.rglob("*") if path.is_file()}
+    assert after.pop(Path("figures/mine.svg")) == b"drawn by hand"
     assert before == after
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from transferkit.errors import InputError
-from transferkit.figures.heatmap import Show, heatmap
+from transferkit.figures.heatmap import Scale, Show, heatmap
 from transferkit.figures.style import QUIET
 from transferkit.matrices import Matrix
 from transferkit.shapes import FloatArray
@@ -21,6 +21,7 @@ def clustered(
     *,
     ax: Axes | None = None,
     show: Show | None = None,
+    scale: Scale | None = None,
     centre: float | None = None,
     title: str | None = None,
 ) -> Axes:
@@ -34,7 +35,8 @@ def clustered(
     tree = linkage(matrix)
     drawn = dendrogram(tree, no_plot=True)
     order = [int(leaf) for leaf in drawn["leaves"]]
-    ax = heatmap(matrix.select(order, order), ax=ax, show=show, centre=centre, title=title, groups="mixed")
+    ordered = matrix.select(order, order)
+    ax = heatmap(ordered, ax=ax, show=show, scale=scale, centre=centre, title=title, groups="mixed")
     heading = ax.get_title(loc="left")
     ax.set_title("")
     above = ax.inset_axes((0, 1.01, 1, 0.14))
@@ -49,7 +51,8 @@ def clustered(
 def linkage(matrix: Matrix) -> FloatArray:
     """Return the average-linkage tree of a similarity matrix, scipy's form [n-1,4].
 
-    The distance of a pair is the largest similarity minus theirs, both directions averaged.
+    The distance of a pair is 1 minus their similarity, both directions averaged; where a similarity exceeds 1, or none
+    is above 0, the largest takes the place of 1.
 
     Raises:
         InputError: rows and columns differ, fewer than three of them, or a pair was not measured.
@@ -61,5 +64,6 @@ def linkage(matrix: Matrix) -> FloatArray:
     if not matrix.is_square or len(matrix.sources) < 3 or not matrix.is_measured[off].all():
         raise InputError(f"{matrix.name}: cannot be clustered", fix="use a whole square matrix of at least three tasks")
     values = (matrix.values + matrix.values.T) / 2
-    distances = np.where(off, values[off].max() - values, 0.0)
+    top = values[off].max()
+    distances = np.where(off, (1.0 if 0.0 < top <= 1.0 else top) - values, 0.0)
     return hierarchy.linkage(squareform(distances, checks=False), method="average", optimal_ordering=True)

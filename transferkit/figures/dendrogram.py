@@ -43,7 +43,7 @@ def dendrogram(matrix: Matrix, *, ax: Axes | None = None, title: str | None = No
     for label, leaf in zip(ax.get_yticklabels(), order, strict=True):
         label.set_color(legible(colours[matrix.source_groups[leaf]]))
     ax.set(xlim=(0, float(tree[:, 2].max()) * 1.05 or 1), ylim=(len(order) - 0.5, -0.5))
-    ax.set_xlabel("distance: largest similarity minus theirs, averaged over pairs")
+    ax.set_xlabel("distance: 1 minus similarity, averaged over pairs")
     ax.tick_params(axis="y", length=0, pad=7)
     ax.spines["left"].set_visible(False)
     _legend(ax, colours)

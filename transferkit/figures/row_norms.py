@@ -40,7 +40,7 @@ def row_norms(norms: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
             tip(line[0], f"{said}: {np.nanmin(live):.3g} to {np.nanmax(live):.3g}, {is_live.sum()} rows read")
         if not is_live.all():
             dead = ax.plot(
-                position[~is_live], norm[~is_live], linestyle="", marker="o", markersize=3 if is_long else 4.5
+                position[~is_live], norm[~is_live], linestyle="", marker="o", markersize=5 if is_long else 4.5
             )
             dead[0].set(color=colour, markerfacecolor="none", markeredgewidth=0.7, alpha=0.6)
             tip(dead[0], f"{said}: {(~is_live).sum()} rows never read")

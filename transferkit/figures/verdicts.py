@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FILLS = {"transfers": PALETTE[0], "neutral": "#e5e7eb", "harms": PALETTE[5], "own": "#ffffff"}
-MATCHED = "not worse than own"  # more exactly: not shown to be
+MATCHED = "not shown to be worse than own"
 ASKED = ["source", "target", "difference_random", "verdict", "is_worse_than_own", "n", "p_random", "q_random"]
 
 

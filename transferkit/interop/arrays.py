@@ -91,6 +91,7 @@ def write_array(path: Path, vectors: FloatArray) -> None:
         written.write(save({WRITTEN_NAME: plain}))
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(written.getvalue())
         unfinished.replace(path)
     except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from transferkit.collection import Collection
 from transferkit.report.cards import card_section, cards
 from transferkit.report.cell_sections import cell_section, foreign_section, verdict_counts
+from transferkit.report.glossary import glossary_section
 from transferkit.report.neuron_sections import neuron_section
 from transferkit.report.page import Report, Section
 from transferkit.report.predictor_sections import (
@@ -64,6 +65,7 @@ def build(results: Results, chapters: Sequence[Chapter] = ()) -> Report:
         inventory_section(results),
         import_section(results),
         missing_section(results),
+        glossary_section(results),
         provenance_section(results, tuple(f"tables/{name}.csv" for name in data)),
     )
     study = results.study
@@ -89,9 +91,9 @@ def tables_of(results: Results) -> dict[str, pd.DataFrame]:
     """Return the tables other programs read: agreement, regret, and one transfer matrix per backbone."""
     import pandas as pd
 
-    backbones = [b for b in results.backbones if (results.transfer(b).states != "not_applicable").any()] or list(
-        results.backbones
-    )
+    backbones = [b for b in results.backbones if (results.transfer(b).states != "not_applicable").any()]
+    if not backbones:
+        return {}
     agreements = [results.agreements(b).rename(columns=AGREEMENT).assign(backbone=b) for b in backbones]
     regrets = [results.regrets(b).assign(backbone=b) for b in backbones]
     found = {
@@ -122,12 +124,15 @@ def _gain(results: Results) -> str | None:
         return None
     mean = points(float(own["difference"].mean()))
     if own["low"].isna().all():
-        return f"A trained prompt scores {mean} points above the best baseline on average ({len(own)} tasks)."
+        return (
+            f"A trained prompt scores {mean} points above the better of a random prompt and guessing, on average over "
+            f"{len(own)} tasks."
+        )
     above = int((own["low"] > 0).sum())
     where = "tasks" if len(results.backbones) == 1 else "pairs of task and backbone"
     return (
-        f"A trained prompt beats the best baseline on {above} of {len(own)} {where} (95 % interval above zero), by "
-        f"{mean} points on average."
+        f"A trained prompt beats the best baseline on {above} of {len(own)} {where} (95 % interval above zero); the "
+        f"mean gain over all of them is {mean} points."
     )
 
 

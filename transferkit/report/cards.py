@@ -63,7 +63,7 @@ def card(results: Results, spec: AnyPromptSpec) -> Report:
         recipe = spec.recipe
         facts |= {
             "seed": str(spec.seed),
-            "trained": f"{recipe.steps} steps, {recipe.optimizer}, {recipe.learning_rate}",
+            "trained": f"{recipe.steps} steps, {recipe.optimizer}, learning rate {recipe.learning_rate}",
         }
     else:
         facts |= {"origin": f"{spec.origin.collection}: {spec.origin.file}"}
@@ -131,8 +131,8 @@ def _neighbours(results: Results, backbone: str, task: str) -> list[Part]:
                 "task": "task",
                 "group": "group",
                 "cosine": "cosine",
-                "there": "this prompt there, %",
-                "back": "that prompt here, %",
+                "there": "this task's prompts there, %",
+                "back": "that task's prompts here, %",
             },
             percent=("there", "back"),
         )

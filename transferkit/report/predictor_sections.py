@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 GROUPING_WORDS: dict[Grouping, str] = {"per_source": "per source", "per_target": "per target", "all": "all cells"}
 SCATTERED: tuple[Indicator, ...] = (CosineConcat(), EuclideanAverage(), NeuronOverlap(), NeuronOverlap(blocks="top"))
 LEVEL = 0.05
+LEAST_TASKS = 4  # a rank correlation of two foreign sources is always ±1
 COLUMNS = {
     "indicator": "indicator",
     "rho": "Spearman",
@@ -69,24 +70,28 @@ def predictor_section(results: Results) -> Section | None:
         parts.append(_regrets(results, backbone))
         scattered = [d for i in SCATTERED if (d := _scatter(results, backbone, i)) is not None]
         parts += [Row(parts=tuple(scattered)), agreement_table(results, backbone)]
-    return Section(title="What predicts transfer", slug="agreement", parts=tuple(parts)) if len(parts) > 1 else None
+    if len(parts) > 1:
+        return Section(title="What predicts transfer", slug="agreement", parts=tuple(parts))
+    if len(results.tasks) < LEAST_TASKS:
+        text = f"A correlation per target needs {LEAST_TASKS} tasks or more; {len(results.tasks)} can say nothing."
+        return Section(title="What predicts transfer", slug="agreement", parts=(Text(body=text),))
+    return None
 
 
 def best_of(table: pd.DataFrame) -> pd.Series | None:
-    """Return the row of the indicator with the highest correlation; baselines and rows nobody reads are left out."""
-    is_sound = ~table["is_baseline"] & ~table["indicator"].str.endswith("_all_rows")
-    known = table[is_sound].dropna(subset=["rho"])
+    """Return the row of the indicator with the highest correlation, out of those `tried_of` a table."""
+    known = tried_of(table)
     return None if known.empty else known.sort_values("rho", kind="stable").iloc[-1]
+
+
+def tried_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the indicators that have a correlation; baselines and forms that take in unread rows are left out."""
+    return table[~table["is_baseline"] & ~table["indicator"].str.endswith("_all_rows")].dropna(subset=["rho"])
 
 
 def baseline_of(table: pd.DataFrame, name: str = "same_group") -> float:
     """Return the correlation of a baseline; NaN where it is not defined."""
     return float(table.loc[table["indicator"] == name, "rho"].iloc[0])
-
-
-def count_tried(table: pd.DataFrame) -> int:
-    """Return how many indicators have a correlation, baselines left out."""
-    return int((~table["is_baseline"] & table["rho"].notna()).sum())
 
 
 def predictor_sentence(results: Results, backbone: str) -> str:
@@ -97,7 +102,7 @@ def predictor_sentence(results: Results, backbone: str) -> str:
         return "No indicator has a defined agreement with transfer."
     name, same = str(best["indicator"]).replace("_", " "), baseline_of(table)
     interval = "" if np.isnan(best["low"]) else f" (95 % {signed(best['low'])} to {signed(best['high'])})"
-    said = [f"Per target, the best of {count_tried(table)} indicators is {name} with {signed(best['rho'])}{interval}"]
+    said = [f"Per target, the best of {len(tried_of(table))} indicators is {name} with {signed(best['rho'])}{interval}"]
     if not best["q"] <= LEVEL:
         said.append("with so many tried it cannot be told from chance")
     if not np.isnan(same):
@@ -133,9 +138,10 @@ def _predictors(results: Results, backbone: str, form: Form, grouping: Grouping)
         name=f"predictors-{grouping.replace('_', '-')}-{slug(backbone)}",
         title=f"Every indicator beside its baselines, {GROUPING_WORDS[grouping]}, {backbone}",
         caption=f"Spearman with {what}; p, interval and q as above. Given norms, groups, both: partial correlations. "
-        "Lowest and highest without a group: each group of tasks left out in turn. Direction: of directional "
-        "indicators, whether they tell source → target from target → source. A dash is a correlation that is not "
-        "defined.",
+        "Lowest and highest without a group: each group of tasks left out in turn, which "
+        "may raise the value too. Direction: of directional "
+        "indicators, whether they tell source → target from target → source. A dash: not "
+        "defined, or, in column q, a baseline.",
         frame=table.assign(indicator=table["indicator"].str.replace("_", " ")),
         columns=columns,
         snippet=snippet(results, f'results.predictors("{backbone}", form="{form}", grouping="{grouping}")'),
@@ -156,7 +162,11 @@ def _regrets(results: Results, backbone: str) -> Table:
         caption="Regret@k: how far the best of an indicator's k favourite sources stays behind the best foreign "
         "source, in percent of that one's score, mean over targets; hits: targets whose best foreign source is among "
         f"the k. Ties are broken at random, in expectation. With one source, {yardsticks}.",
-        frame=wide.assign(indicator=wide["indicator"].str.replace("_", " ")),
+        frame=wide.assign(
+            indicator=wide["indicator"].str.replace("_", " "),
+            hits_1=wide["hits_1"].round(1),
+            hits_3=wide["hits_3"].round(1),
+        ),
         columns={
             "indicator": "choose by",
             "regret_1": "regret@1, %",

@@ -117,8 +117,10 @@ def _number(value: float, is_percent: bool) -> str:
         return f"{round(100 * value, 1) + 0.0:.1f}".replace("-", "−")
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value)}".replace("-", "−")
-    if 5e-5 <= abs(value) < 0.001:
-        return f"{value:.4f}".replace("-", "−")
+    if abs(value) < 0.001:
+        return f"{value:.4f}".replace("-0.0000", "0.0000").replace("-", "−")
+    if abs(value) >= 1e4:
+        return f"{value:.0f}".replace("-", "−")
     text = f"{value:.3f}" if 0.001 <= abs(value) < 100 else f"{value:.4g}"
     return text.replace("e-0", "e-").replace("-", "−")
 

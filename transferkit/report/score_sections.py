@@ -28,6 +28,7 @@ OWN_COLUMNS = {
     "no prompt": "no prompt, %",
     "majority": "majority, %",
     "random prompt": "random prompt, %",
+    "chance": "guessing, %",
     "best_baseline": "best baseline",
     "difference": "gain, points",
     "examples_interval": "over examples",
@@ -37,7 +38,7 @@ OWN_COLUMNS = {
     "excludes_zero": "excludes 0",
 }
 
-IMPORTED_COLUMNS = ("task", "score", "random prompt", "difference")
+IMPORTED_COLUMNS = ("task", "score", "random prompt", "chance", "best_baseline", "difference")
 
 
 def drawn(draw: Callable[[], Axes]) -> Callable[[], Figure]:
@@ -51,11 +52,15 @@ def drawn(draw: Callable[[], Axes]) -> Callable[[], Figure]:
     return make
 
 
-def own_section(results: Results) -> Section:
-    """Return own scores beside baselines, and whether each gain is more than chance."""
+def own_section(results: Results) -> Section | None:
+    """Return own scores beside baselines, and whether each gain is more than chance; None for prompts alone."""
+    if results.is_imported and results.own_scores()["score"].isna().all():
+        return None
     parts: list[Part] = [Text(body=gain_sentence(results.own_scores()))]
     for backbone in results.backbones:
         own = results.own_scores(backbone)
+        if results.is_imported and own["score"].isna().all():
+            continue
         if own["low"].notna().any():
             parts.append(_gains(results, backbone, own))
         parts.append(_own_table(results, backbone, own))
@@ -67,9 +72,11 @@ def gain_sentence(own: pd.DataFrame) -> str:
     known = own.dropna(subset=["difference", "low"])
     if known.empty and own["difference"].notna().any():
         return (
-            f"Own prompts score {points(float(own['difference'].mean()))} points above the best baseline on average, "
-            f"on {own['difference'].notna().sum()} tasks. The single answers did not come with the scores, so no "
-            "interval can be given."
+            f"Own prompts score {points(float(own['difference'].mean()))} points above the better of a random prompt "
+            f"and guessing, on average over {own['difference'].notna().sum()} tasks. On "
+            f"{int((own['random prompt'] < own['chance'] - 0.05).sum())} of them the random prompt is more than 5 "
+            "points worse than guessing: it must prefer a rare class. The single answers did not come with the scores, "
+            "so no interval can be given."
         )
     if known.empty:
         return "No own score can be compared with a baseline yet."
@@ -107,7 +114,7 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
     shown["spread"] = _ranges(own["score_low"], own["score_high"])
     shown["examples_interval"] = _ranges(own["examples_low"], own["examples_high"])
     shown["seeds_interval"] = _ranges(own["seeds_low"], own["seeds_high"])
-    left_out = () if len(results.seeds) > 1 else ("spread", "seeds_interval")
+    left_out = ("chance",) if len(results.seeds) > 1 else ("chance", "spread", "seeds_interval")
     caption = (
         f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is "
         "paired over examples. Its 95 % intervals: bootstrap over examples with the prompts held fixed, t over seeds "
@@ -116,14 +123,17 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
     )
     if results.is_imported:
         left_out = tuple(name for name in OWN_COLUMNS if name not in IMPORTED_COLUMNS)
-        caption = "As published: scores alone, without the answers behind them, so without intervals."
+        caption = (
+            "As published: scores alone, without the answers behind them, so without intervals. The majority class was "
+            "not published either, so the baseline is the better of the random prompt and of guessing."
+        )
     return Table(
         name=f"own-scores-{slug(backbone)}",
         title=f"Own scores, {backbone}",
         caption=caption,
         frame=shown,
         columns={name: words for name, words in OWN_COLUMNS.items() if name not in left_out},
-        percent=("score", "no prompt", "majority", "random prompt", "difference", "low", "high"),
+        percent=("score", "no prompt", "majority", "random prompt", "chance", "difference", "low", "high"),
         snippet=snippet(results, f'results.own_scores("{backbone}")'),
         keys=_own_keys(own),
     )
@@ -145,8 +155,8 @@ def _own_keys(own: pd.DataFrame) -> tuple[str, ...]:
     return tuple(key for keys in own["keys"] for key in str(keys).split())
 
 
-def transfer_section(results: Results) -> Section:
-    """Return the transfer matrices of every backbone: raw, relative and chance-corrected."""
+def transfer_section(results: Results) -> Section | None:
+    """Return the transfer matrices of every backbone: raw, relative and chance-corrected; None for prompts alone."""
     parts: list[Part] = [
         Text(
             body="Each row is a task whose prompt was trained, each column a task it is used on without further "
@@ -161,6 +171,8 @@ def transfer_section(results: Results) -> Section:
             continue
         parts.append(Text(heading=backbone, body=_transfer_sentence(forms)))
         parts.append(Row(parts=tuple(_transfer(results, backbone, form) for form in forms)))
+    if len(parts) == 1 and results.is_imported:
+        return None
     return Section(title="Transfer between tasks", slug="transfer", parts=tuple(parts))
 
 
@@ -207,11 +219,12 @@ def _transfer(results: Results, backbone: str, form: Form) -> Drawing:
         "chance_corrected": "0 is a random prompt, 100 the target's own; colours end at ±100. Columns whose own prompt "
         f"beats a random one by {100 * LEAST_GAP:.0f} points or less are not applicable.",
     }[form]
+    has_intervals = matrix.interval and matrix.low is not None and not np.isnan(matrix.low).all()
     return Drawing(
         name=f"transfer-{slug(form)}-{slug(backbone)}",
         title=f"{form.capitalize().replace('_', '-')} scores, {backbone}",
         caption=f"{caption} Mean over {seeds_of(results)}, {examples_of(results)}. Thick lines part the groups."
-        + (f" Pointing at a cell shows its interval ({matrix.interval})." if matrix.interval else ""),
+        + (f" Pointing at a cell shows its interval ({matrix.interval})." if has_intervals else ""),
         draw=drawn(partial(figures.heatmap, matrix, scale=scale)),
         frame=matrix.cells(),
         snippet=snippet(results, f"tk.figures.heatmap({call})"),

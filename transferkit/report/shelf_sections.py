@@ -34,8 +34,12 @@ def inventory_section(results: Results) -> Section:
         Table(
             name="tasks",
             title="Tasks",
-            caption="Chance is the expected accuracy of guessing every class equally often. n counts the examples of "
-            "the report split; every one of them is scored.",
+            caption="Chance is the expected accuracy of guessing every class equally often."
+            + (
+                " How many examples there were was not published."
+                if results.is_imported
+                else " n counts the examples of the report split; every one of them is scored."
+            ),
             frame=results.task_table(),
             columns={
                 "task": "task",
@@ -99,12 +103,13 @@ def training_section(results: Results) -> Section | None:
                 "steps": "steps",
                 "best_step": "best step",
                 "best_selection_score": "best selection score, %",
+                "start_selection_score": "untrained, %",
                 "initial_norm": "norm before",
                 "final_norm": "norm after",
                 "relative_change": "change",
                 "alarms": "alarms",
             },
-            percent=("best_selection_score",),
+            percent=("best_selection_score", "start_selection_score"),
             snippet=snippet(results, "results.training_health()"),
             keys=tuple(health["key"]),
         )
@@ -149,7 +154,12 @@ def import_section(results: Results) -> Section | None:
     study = results.study
     if not isinstance(study, Collection):
         return None
-    parts: list[Part] = [Text(body=note) for note in study.notes]
+    kinds = [("prompts", study.imported_prompts), ("scores", [s for s in study.imported_scores if s.origin.sha256])]
+    counts = [
+        f"{sum(s.backbone.name == b for s in specs)} {kind} of {b}" for b in results.backbones for kind, specs in kinds
+    ]
+    parts: list[Part] = [Text(body=f"Read: {listed(counts, most=20)}.")]
+    parts += [Text(body=note) for note in study.notes]
     skipped = pd.DataFrame([{"file": one.file, "reason": one.reason} for one in study.skipped])
     parts.append(Text(body=f"{len(skipped)} files were passed over." if len(skipped) else "No file was passed over."))
     if len(skipped):
@@ -162,7 +172,7 @@ def missing_section(results: Results) -> Section:
     """Return what the store does not have."""
     missing = results.missing()
     if not missing:
-        return Section(title="What is missing", slug="missing", parts=(Text(body="Nothing: every cell was measured."),))
+        return Section(title="What is missing", slug="missing", parts=(Text(body="Nothing that was asked for."),))
     counts = results.inventory().query("missing > 0")
     said = listed(
         [f"{count} of {asked} {kind}" for kind, count, asked in counts[["kind", "missing", "asked"]].to_numpy()]

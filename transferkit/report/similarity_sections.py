@@ -9,6 +9,7 @@ import numpy as np
 
 from transferkit import figures
 from transferkit.errors import InputError
+from transferkit.figures import Scale
 from transferkit.indicators import EMBEDDING, CosineConcat, Indicator
 from transferkit.matrices import Matrix
 from transferkit.report.page import Drawing, Part, Row, Section, Table, Text
@@ -16,6 +17,7 @@ from transferkit.report.score_sections import drawn
 from transferkit.report.words import slug, snippet
 from transferkit.results import Results
 from transferkit.results.views import Method
+from transferkit.shapes import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,7 @@ RELATION_WORDS = {
     "same group": "within a group",
     "other group": "across groups",
 }
+LEAST_NEIGHBOURS = 10  # a map of fewer prompts shows neighbours that are none
 MAPS: dict[Method, tuple[str, str]] = {
     "pca": ("principal plane", "Distances in the plane are only part of the distances between prompts."),
     "tsne": ("t-SNE", "Neighbours mean something here, distances between clusters nothing."),
@@ -36,8 +39,9 @@ def similarity(results: Results, backbone: str, indicator: Indicator, caption: s
     matrix = comparable(results, indicator, backbone)
     if matrix is None:
         return None
-    has_both_signs = bool(np.nanmin(matrix.values) < -1e-3)
     off = ~np.eye(len(matrix.sources), dtype=bool)
+    seen = matrix.values[off & matrix.is_measured] if off.any() else matrix.values[matrix.is_measured]
+    scale = _scale(seen if seen.size else matrix.values[matrix.is_measured])
     whole = len(matrix.sources) > 2 and bool(matrix.is_measured[off].all())
     draw = figures.clustered if whole else figures.heatmap
     order = " Order and tree: average linkage." if whole else ""
@@ -45,7 +49,7 @@ def similarity(results: Results, backbone: str, indicator: Indicator, caption: s
         name=f"{slug(indicator.name)}-{slug(backbone)}",
         title=f"{indicator.name.replace('_', ' ')}, {backbone}",
         caption=caption + order,
-        draw=drawn(partial(draw, matrix, show="number", centre=0.0 if has_both_signs else None)),
+        draw=drawn(partial(draw, matrix, show="number", scale=scale)),
         frame=matrix.cells(),
         snippet=snippet(
             results,
@@ -54,6 +58,15 @@ def similarity(results: Results, backbone: str, indicator: Indicator, caption: s
         ),
         keys=matrix.keys,
     )
+
+
+def _scale(values: FloatArray) -> Scale:
+    """Return colours for values off the diagonal, where a prompt's likeness to itself would take all of them."""
+    low, high = float(values.min()), float(values.max())
+    if low < -1e-3:
+        reach = max(abs(low), abs(high))
+        return Scale(-reach, reach, 0.0)
+    return Scale(low, high) if high > low else Scale(low - 0.5, high + 0.5)
 
 
 def comparable(results: Results, indicator: Indicator, backbone: str) -> Matrix | None:
@@ -109,8 +122,13 @@ def _levels(results: Results, backbone: str) -> Table:
         name=f"levels-{slug(backbone)}",
         title=f"What a similarity is worth, {backbone}",
         caption="Means over pairs of prompts. Floor: prompts of the same row norms and random directions, with the "
-        "range of 95 % of their pairs; a value within it says nothing but how long the prompts are. “Same task, other "
-        "seed” is the ceiling: as alike as two prompts of one task get.",
+        "range of 95 % of their pairs; a value within it says nothing but how long the prompts are."
+        + (
+            " “Same task, other seed” shows how alike two prompts of one task get. Only pairs of different seeds "
+            "count, for prompts of one seed begin from the same rows."
+            if len(results.seeds) > 1
+            else ""
+        ),
         frame=frame.assign(indicator=frame["indicator"].str.replace("_", " ")),
         columns={
             "indicator": "indicator",
@@ -154,6 +172,8 @@ def _views(results: Results, backbone: str) -> list[Part]:
 def _maps(results: Results, backbone: str, keys: tuple[str, ...]) -> list[Drawing]:
     found = []
     for method, words in MAPS.items():
+        if method == "tsne" and len(keys) < LEAST_NEIGHBOURS:
+            continue
         try:
             points, explained = results.prompt_points(backbone, method=method)
         except InputError:  # fewer than three prompts, or prompts that do not pair up
@@ -190,8 +210,7 @@ def _tree(results: Results, backbone: str, keys: tuple[str, ...]) -> list[Drawin
         Drawing(
             name=f"dendrogram-{slug(backbone)}",
             title=f"Tree of prompts, {backbone}",
-            caption="Average linkage of the cosine of prompts laid end to end; the distance of a pair is the largest "
-            "cosine of any pair minus theirs.",
+            caption="Average linkage of the cosine of prompts laid end to end; the distance of a pair is 1 minus it.",
             draw=drawn(partial(figures.dendrogram, matrix, title=f"Tree of prompts, {backbone}")),
             frame=matrix.cells(),
             snippet=snippet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from transferkit.report.rendering import (
 )
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-PAGE, MARKDOWN = "index.html", "report.md"
+PAGE, MARKDOWN, OWN = "index.html", "report.md", "files.json"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def write(report: Report, folder: str | Path) -> Path:
         for name, frame in report.data.items():
             (work / "tables" / f"{name}.csv").write_text(csv_of(frame), encoding="utf-8")
         (work / MARKDOWN).write_text(_markdown(report), encoding="utf-8")
+        (work / OWN).write_text(json.dumps([*_files(work), OWN], indent=0) + "\n", encoding="utf-8")
         _replace(work, final)
     except OSError as error:
         raise StoreError(f"{final}: the report cannot be written ({error})", fix="choose another --out") from error
@@ -73,12 +75,12 @@ def write(report: Report, folder: str | Path) -> Path:
 
 
 def check_folder(final: Path) -> None:
-    """Make sure a report may replace a folder: it is an earlier report, empty, or not there.
+    """Make sure a report may be written into a folder: it holds an earlier report, nothing, or is not there.
 
     Raises:
         InputError: it holds something else.
     """
-    if not final.exists() or (final.is_dir() and (not any(final.iterdir()) or (final / MARKDOWN).is_file())):
+    if not final.exists() or (final.is_dir() and (not any(final.iterdir()) or (final / OWN).is_file())):
         return
     raise InputError(f"{final} holds something else than a report", fix="choose a new folder with --out")
 
@@ -90,9 +92,18 @@ def _check_names(report: Report) -> None:
         raise StoreError(f"two parts of the report are called {', '.join(twice)}", fix="give each its own name")
 
 
+def _files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def _replace(work: Path, final: Path) -> None:
+    """Give the new report its name; files that others put beside the old one come along."""
     old = work.with_name(work.name + "-old")
     if final.exists():
+        ours = set(json.loads((final / OWN).read_text(encoding="utf-8"))) if (final / OWN).is_file() else set()
+        for name in set(_files(final)) - ours - set(_files(work)):
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(final / name, work / name)
         final.rename(old)
     work.rename(final)
     shutil.rmtree(old, ignore_errors=True)

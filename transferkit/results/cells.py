@@ -45,7 +45,7 @@ def cell_tests(reading: Reading, backbone: str, *, seed: int) -> pd.DataFrame:
             )
             row |= {"n": reading.mean(specs).n, "is_own": source.name == target.name}
             for name, test in found.items():
-                values = (test.difference, test.low, test.high, test.p) if test else (np.nan,) * 4
+                values = (test.difference, *np.clip([test.low, test.high], -1, 1), test.p) if test else (np.nan,) * 4
                 row |= {f"{what}_{name}": v for what, v in zip(("difference", "low", "high", "p"), values, strict=True)}
             rows.append({**row, "keys": " ".join(key(spec) for spec in specs)})
     return _judged(pd.DataFrame(rows))

@@ -27,6 +27,8 @@ COLUMNS = ("indicator", *RELATIONS, "floor", "floor_low", "floor_high")
 def levels(reading: Reading, backbone: str, indicators: list[PromptIndicator], *, seed: int) -> pd.DataFrame:
     """Return per indicator the mean over pairs of prompts by relation, and the floor with its middle 95 %.
 
+    With several seeds only pairs of different seeds count, for prompts of one seed may begin from the same rows.
+
     The floor is what the indicator says of prompts with the same row norms and random directions; it is left blank for
     indicators that need more than the rows.
     """
@@ -35,6 +37,9 @@ def levels(reading: Reading, backbone: str, indicators: list[PromptIndicator], *
     members = members_of(reading, backbone)
     prompts = [member.artifact for member in members if isinstance(member.artifact, Prompt)]
     above = np.triu_indices(len(prompts), 1)
+    seeds = np.array([member.seed for member in members])
+    # prompts of one seed may begin alike, whatever their task: where seeds are several, only pairs of two count
+    counted = (seeds[above[0]] != seeds[above[1]]) | (len(set(seeds.tolist())) == 1)
     kinds = np.array([relation(members[i], members[j]) for i, j in zip(*above, strict=True)])
     nulls = [norm_matched(prompt, np.random.default_rng([seed, i])) for i, prompt in enumerate(prompts)]
     rows = []
@@ -42,7 +47,7 @@ def levels(reading: Reading, backbone: str, indicators: list[PromptIndicator], *
         row: dict[str, object] = {"indicator": indicator.name}
         values = _pairs(indicator, prompts)
         for kind in RELATIONS:
-            chosen = values[above][kinds == kind] if values is not None else np.zeros(0)
+            chosen = values[above][(kinds == kind) & counted] if values is not None else np.zeros(0)
             row[kind] = float(chosen.mean()) if chosen.size else np.nan
         null = _pairs(indicator, nulls)
         floor = null[above] if null is not None and len(above[0]) else np.full(1, np.nan)

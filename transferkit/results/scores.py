@@ -143,6 +143,8 @@ def _own_row(
     cells = {name: reading.mean(baseline_specs(reading, backbone, task.name, name)) for name in BASELINES}
     row |= {name: found.value for name, found in cells.items()}
     known = {name: found.value for name, found in cells.items() if found.state == "measured"}
+    if cells["majority"].state == "not_applicable" and task.metric == "accuracy" and not np.isnan(task.chance):
+        known["chance"] = task.chance  # nobody measured the majority; guessing is the least that needs no prompt
     is_whole = all(found.state != "missing" for found in cells.values())  # a missing one might be the best
     best = max(known, key=lambda name: known[name], default=None) if is_whole else None
     row |= {"best_baseline": best, "best_baseline_score": np.nan if best is None else known[best]}
@@ -167,8 +169,10 @@ def _gain(
     if not own or best is None:
         return empty
     spec = own[0]
-    baseline = baseline_specs(reading, spec.backbone.name, spec.task.name, best)
+    baseline = [] if best == "chance" else baseline_specs(reading, spec.backbone.name, spec.task.name, best)
     cells = reading.mean(own), reading.mean(baseline)
+    if best == "chance" and cells[0].state == "measured":
+        return {**empty, "difference": cells[0].value - spec.task.chance}
     examples, trained, other = reading.gold(spec.task.name), predicted(reading, own), predicted(reading, baseline)
     if any(cell.state != "measured" for cell in cells):
         return empty

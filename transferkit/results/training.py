@@ -44,7 +44,17 @@ def training_health(reading: Reading) -> pd.DataFrame:
         for spec, prompt in reading.iter_prompts()
         if isinstance(spec, PromptSpec)
     ]
-    columns = ["backbone", "task", "seed", "steps", "best_step", "best_selection_score", "initial_norm", "final_norm"]
+    columns = [
+        "backbone",
+        "task",
+        "seed",
+        "steps",
+        "best_step",
+        "best_selection_score",
+        "start_selection_score",
+        "initial_norm",
+        "final_norm",
+    ]
     return pd.DataFrame(rows, columns=[*columns, "relative_change", "alarms", "key"])
 
 
@@ -63,6 +73,7 @@ def _health(spec: PromptSpec, prompt: Prompt, meta: Mapping[str, object]) -> dic
         "steps": max((s for r in prompt.history if isinstance(s := r.get("step"), int)), default=0),
         "best_step": best.get("step") if best else None,
         "best_selection_score": best.get("selection_score") if best else None,
+        "start_selection_score": prompt.history[0].get("selection_score") if prompt.history else None,
         "initial_norm": begun,
         "final_norm": float(np.linalg.norm(vectors, axis=1).mean()) if live.any() else float("nan"),
         "relative_change": moved / start if start > 0 else float("nan"),

@@ -1,0 +1,63 @@
+"""Explaining. What the words of a report mean: every indicator by its formula, every statistic in a sentence."""
+
+from __future__ import annotations
+
+import inspect
+
+from transferkit.indicators import BY_NAME
+from transferkit.report.page import Section, Table
+from transferkit.results import Results
+
+TERMS = {
+    "relative score": "score ÷ the target's own score",
+    "chance-corrected score": "(score − random) ÷ (own − random): 0 is a random prompt, 1 the target's own",
+    "group": "tasks of one type (sentiment, inference, …); an indicator that knows only this is called same group",
+    "per target, per source, all cells": "one rank correlation per column, per row (means over those defined), or one "
+    "over the whole matrix; always without the diagonal unless said",
+    "p (Mantel)": "how often a random renaming of the tasks, of rows and columns alike, gives the indicator as high an "
+    "agreement; one-sided",
+    "q": "expected share of false ones among all findings at least as striking (Benjamini and Hochberg)",
+    "given norms, given groups": "partial rank correlation: what is left once norm proxy or same group is known",
+    "regret@k": "how far the best of an indicator's k favourite sources stays behind the best foreign source, in "
+    "percent of that one's score",
+    "floor": "value between prompts of the same row norms and random directions",
+    "all rows": "the indicator takes in rows the backbone never reads; without it they are left out",
+    "centred": "each prompt at unit norm, minus the mean of all: what all prompts share is gone",
+    "change": "the prompt minus what it began from",
+    "transfers, neutral, harms": "better than, not told from, or worse than random prompts, at a false-discovery "
+    "rate of 5 %",
+}
+
+
+def glossary_section(results: Results) -> Section:
+    """Return the terms, and the indicators that were computed with their one-line definitions."""
+    import pandas as pd
+
+    here = {matrix.name for backbone in results.backbones for matrix in results.candidates(backbone)}
+    found = {name: indicator for name, indicator in BY_NAME.items() if name in here}
+    indicators = pd.DataFrame(
+        [
+            {
+                "indicator": name.replace("_", " "),
+                "meaning": (inspect.getdoc(type(indicator)) or "").split("\n\n")[0].replace("\n", " "),
+                "direction": "no" if indicator.symmetric else "yes",
+                "source": indicator.reference,
+            }
+            for name, indicator in found.items()
+        ],
+        columns=["indicator", "meaning", "direction", "source"],
+    )
+    terms = pd.DataFrame({"term": list(TERMS), "meaning": list(TERMS.values())})
+    return Section(
+        title="What the words mean",
+        slug="words",
+        parts=(
+            Table(name="terms", title="Terms", caption="ARCHITECTURE.md says where each is computed.", frame=terms),
+            Table(
+                name="indicators",
+                title="Indicators",
+                caption="Direction: whether source → target may differ from target → source.",
+                frame=indicators,
+            ),
+        ),
+    )
