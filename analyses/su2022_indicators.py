@@ -65,26 +65,27 @@ def what_corrections_change(results: Results, backbone: str) -> str:
     if not norms["is_live"].all():
         squares = norms.assign(square=norms["norm"] ** 2).groupby(["key", "is_live"])["square"].sum().unstack()
         share = (squares[False] / squares.sum(axis=1)).max()
+        dead = ", ".join(str(i) for i in sorted(set(norms.loc[~norms["is_live"], "position"])))
         said.append(
-            f"A row the backbone never reads holds up to {percent(float(share))} of a prompt's squared norm; without "
-            f"it cosine concat goes from {rho(plain['cosine_concat'])} to {rho('cosine_concat')}"
+            f"Row {dead}, which the embedding of the mask overwrites so that the backbone never reads it, holds up to "
+            f"{percent(float(share))} of a prompt's squared norm; without it cosine concat goes from "
+            f"{rho(plain['cosine_concat'])} to {rho('cosine_concat')}, and all numbers from here on leave it out"
         )
     partial = results.predictors(backbone, form="relative", grouping="all").set_index("indicator")
-    left = []
-    for name in ("euclidean_concat", "euclidean_average"):
-        left.append(f"{signed(float(partial.loc[plain[name], 'given_norm_proxy']))} of {_words(name)}")  # pyright: ignore[reportArgumentType]
-    said.append(f"Once it is known how long the prompts are, all that is left is {' and '.join(left)}")
+    left = [f"{signed(float(partial.loc[name, 'given_norm_proxy']))} for {_words(name)}" for name in FOUR]  # pyright: ignore[reportArgumentType]
+    said.append(f"Given how long the prompts are, the partial correlation is {', '.join(left)}")
     if results.chance_corrected(backbone).is_measured.any():
         said.append(
-            "With scores counted from what a random prompt reaches, "
-            + ", ".join(f"{_words(name)} becomes {rho(name, 'chance_corrected')}" for name in FOUR)
+            "With chance-corrected scores (a random prompt is 0, the own prompt 1) it is "
+            + ", ".join(f"{rho(name, 'chance_corrected')} for {_words(name)}" for name in FOUR)
         )
     said.append(
         f"The grouping decides the story: cosine average is {rho('cosine_average', grouping='per_source')} per source "
-        f"and {rho('cosine_average', grouping='per_target')} per target"
+        f"(which targets does a prompt serve?) and {rho('cosine_average', grouping='per_target')} per target (which "
+        "prompts serve a task?)"
     )
     said.append(
-        f"Knowing only the type of each task gives {rho('same_group')} over all cells and "
+        f"Knowing only the group of each task gives {rho('same_group')} over all cells and "
         f"{rho('same_group', grouping='per_target')} per target; the best similarity reaches "
         f"{_best_rho(results, backbone, 'all')} and {_best_rho(results, backbone, 'per_target')}"
     )

@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def reference(request: pytest.FixtureRequest) -> Path:
     folder = request.config.getoption("--reference")
     if folder is None or not folder.is_dir():
-        pytest.skip("published files not at hand: pass --reference DIR")
+        pytest.skip("published files not at hand: pass --reference=DIR (with the equals sign)")
     return folder
 
 

@@ -126,6 +126,8 @@ def convert(
 
     path = Path(source)
     if to is not None:
+        if to.is_file():
+            raise InputError(f"{to} is there already", fix="choose another name, or remove it first")
         vectors = _write(source, to, store, backbone=backbone, task_type=task_type)
         typer.echo(f"{to}: {vectors[0]} × {vectors[1]}")
     elif is_checkout(path):

@@ -436,6 +436,10 @@ def kept(place: Path, folder: Path) -> Store:
 
 
 T5 = ("--task-type", "SEQ_2_SEQ_LM")
+PEFT_FIX = (
+    "  → add --backbone NAME --task-type TYPE (SEQ_2_SEQ_LM for T5, CAUSAL_LM for GPT-likes, FEATURE_EXTRACTION for "
+    "encoders)\n"
+)
 
 
 def test_a_stored_prompt_becomes_a_file(kept: Store, tool: Callable[..., Any]) -> None:
@@ -474,6 +478,8 @@ def test_a_late_prompt_is_no_prompt_of_peft(place: Path, tool: Callable[..., Any
 
 def test_what_is_not_written(kept: Store, array: Path, tool: Callable[..., Any]) -> None:
     score = key(next(spec for spec in find_collection("su2022", kept).scores() if kept.has(spec)))
+    stored = key(next(spec for spec in find_collection("su2022", kept).prompts() if spec.backbone.name == "T5"))
+    before = array.read_bytes()
     Path("used").mkdir()
     Path("used/notes.txt").touch()
     for line, told in (
@@ -489,15 +495,43 @@ def test_what_is_not_written(kept: Store, array: Path, tool: Callable[..., Any])
             ("absent.npy", "--to", "p.npy"),
             "no file or folder absent.npy\n  → name one, or the key of a stored prompt: transferkit ls\n",
         ),
-        ((array, "--to", "saved"), "one.npy does not say which backbone it is for\n  → add --backbone NAME\n"),
-        ((array, "--to", "p.pt", "--backbone", "b"), "p.pt: cannot write '.pt'\n  → use .npy, .npz, .safetensors\n"),
         (
-            (array, "--to", "used", "--backbone", "b"),
+            (array, "--to", "saved"),
+            "one.npy does not say which backbone it is for nor which head it was trained with, and PEFT checks "
+            f"neither\n{PEFT_FIX}",
+        ),
+        (
+            (array, "--to", "saved", "--backbone", "b"),
+            f"one.npy does not say which head it was trained with, and PEFT checks neither\n{PEFT_FIX}",
+        ),
+        (
+            (array, "--to", "saved", *T5),
+            f"one.npy does not say which backbone it is for, and PEFT checks neither\n{PEFT_FIX}",
+        ),
+        (
+            (stored, "--to", "saved"),
+            f"{stored} does not say which head it was trained with, and PEFT checks neither\n{PEFT_FIX}",
+        ),
+        *(
+            (
+                (array, "--to", f"p.{ending}", "--backbone", "b", *T5),
+                f"p.{ending}: cannot write '.{ending.lower()}'\n  → use .npy, .npz, .safetensors\n",
+            )
+            for ending in ("pt", "txt", "NPYY")
+        ),
+        (
+            (array, "--to", "used/notes.txt", "--backbone", "b", *T5),
+            "used/notes.txt is there already\n  → choose another name, or remove it first\n",
+        ),
+        ((array, "--to", array), "one.npy is there already\n  → choose another name, or remove it first\n"),
+        (
+            (array, "--to", "used", "--backbone", "b", *T5),
             "used is already there and not empty\n  → name a new folder, or remove this one\n",
         ),
     ):
         assert refused(tool, "convert", *line, "--store", "kept") == told
     told = refused(tool, "convert", "abcdef0123", "--to", "p.npy", "--store", "elsewhere")
     assert told.startswith("elsewhere is no store\n")
-    assert not Path("p.npy").exists()
-    assert not Path("saved").exists()
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["kept", "one.npy", "used"]
+    assert array.read_bytes() == before
+    assert Path("used/notes.txt").read_bytes() == b""

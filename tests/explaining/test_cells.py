@@ -98,3 +98,19 @@ def test_verdicts():
     difference = np.array([[0.1, -0.1, 0.1], [0.1, np.nan, 0.0]])
     assert verdicts(q, difference).tolist() == [["transfers", "harms", "neutral"], ["", "", "neutral"]]
     assert verdicts(q, difference, 0.3)[0, 2] == "transfers"
+
+
+def test_prompts_that_differ_on_both_sides_widen_the_claim() -> None:
+    """Welch's t test over prompts, as scipy has it, wherever it claims less than the examples do."""
+    draw = np.random.default_rng(3)
+    gold = draw.integers(0, 2, 400)
+    first = np.array([np.where(draw.random(400) < right, gold, 1 - gold) for right in (0.8, 0.82, 0.78)])
+    second = np.array([np.where(draw.random(400) < right, gold, 1 - gold) for right in (0.3, 0.5, 0.75)])
+    found = cell_test(first, second, gold, metric="accuracy", n_classes=2, generator=draw, n_resamples=400)
+    scores = [(side == gold).mean(axis=1) for side in (first, second)]
+    welch = stats.ttest_ind(*scores, equal_var=False)
+    assert found.p == pytest.approx(welch.pvalue)
+    low, high = welch.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    single = cell_test(first[:1], second, gold, metric="accuracy", n_classes=2, generator=draw, n_resamples=400)
+    assert single.p == pytest.approx(stats.ttest_1samp(scores[0][0] - scores[1], 0.0).pvalue)

@@ -74,6 +74,34 @@ def test_many_pairs_are_the_single_ones():
     assert mantel_many([], [y], generator=np.random.default_rng(0)).shape == (0, 1)
 
 
+@pytest.mark.parametrize("grouping", GROUPINGS)
+@pytest.mark.parametrize("diagonal", ["with", "without"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_task_an_indicator_knows_nothing_of_is_left_out_for_it(grouping, diagonal, seed):
+    """Its p is that of the smaller matrices, every relabelling tried; that of a whole indicator beside it stays."""
+    x, y = pair(5, seed=seed)
+    ignorant = with_holes(with_holes(y, np.s_[2]), np.s_[:, 2])
+    rest = [0, 1, 3, 4]
+    settings = {"grouping": grouping, "diagonal": diagonal}
+    found = mantel_many([x], [ignorant, y], generator=np.random.default_rng(0), **settings)
+    smaller = [matrix(m.values[np.ix_(rest, rest)]) for m in (x, y)]
+    assert found[0, 0] == pytest.approx(by_loop(*smaller, **settings))
+    assert found[0, 0] == mantel(*smaller, generator=np.random.default_rng(0), **settings)
+    assert found[0, 1] == pytest.approx(by_loop(x, y, **settings))
+    assert found[0, 0] * 24 == pytest.approx(round(found[0, 0] * 24))  # 4! relabellings, not 5!
+    only_itself = with_holes(y, ([2, 2, 2, 2, 0, 1, 3, 4], [0, 1, 3, 4, 2, 2, 2, 2]))
+    assert mantel(x, only_itself, generator=np.random.default_rng(0), **settings) == found[0, 0]
+
+
+def test_an_indicator_that_knows_too_little_has_no_p():
+    x, y = pair(4)
+    nothing, one_pair = matrix(np.full((4, 4), np.nan)), y.values.copy()
+    one_pair[2:], one_pair[:, 2:] = np.nan, np.nan
+    one_more = with_holes(with_holes(with_holes(y, np.s_[2]), np.s_[:, 2]), ((0,), (1,)))
+    found = mantel_many([x], [nothing, matrix(one_pair), one_more], generator=np.random.default_rng(0))
+    assert np.isnan(found).all()
+
+
 def test_a_hole_on_the_diagonal_matters_only_where_the_diagonal_does():
     x, y = pair(4)
     y = with_holes(y, ((2,), (2,)))

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from transferkit.artifacts import Score
 from transferkit.errors import InputError
-from transferkit.indicators import CosineAverage, CosineConcat, NeuronOverlap
+from transferkit.indicators import INDICATORS, CosineAverage, CosineConcat, NeuronOverlap, find
 from transferkit.matrices import same_group
 from transferkit.results import Results
 from transferkit.specs import Majority, NeuronsSpec, RandomPrompt, ScoreSpec, TrainedPrompt, key
@@ -281,7 +281,14 @@ def test_every_indicator_stands_beside_its_baselines(results):
     whole = results.agreements(ALPHA).query("form == 'relative' and grouping == 'per_target' and diagonal == 'without'")
     np.testing.assert_allclose(table["rho"], whole.set_index("indicator").loc[table.index, "rho"])
     assert table.loc[table["is_baseline"], "q"].isna().all()
-    tried = table[~table["is_baseline"]].dropna(subset=["p"])
+    twin = "euclidean_concat_centred"  # orders as cosine_concat does, so no further attempt
+    assert table.loc[twin, "p"] == pytest.approx(1 / 3)
+    twins = (results.indicator(find(name), ALPHA).values[~np.eye(4, dtype=bool)] for name in (twin, "cosine_concat"))
+    assert stats.spearmanr(*twins)[0] == pytest.approx(1.0)
+    assert np.isnan(table.loc[twin, "q"])
+    tried = table[~table["is_baseline"]].drop(index=twin).dropna(subset=["p"])
+    assert len(tried) == len(INDICATORS) - 2 - 1  # two of them are baselines, one is the twin
+    assert tried["q"].notna().all()
     np.testing.assert_allclose(tried["q"], stats.false_discovery_control(tried["p"]))
     given = partial_agreement(
         results.relative(ALPHA),
@@ -291,6 +298,17 @@ def test_every_indicator_stands_beside_its_baselines(results):
     )
     everywhere = results.predictors(ALPHA, grouping="all").set_index("indicator")
     assert everywhere.loc["cosine_concat", "given_same_group"] == pytest.approx(given)
+
+
+@pytest.mark.parametrize("backbone", [ALPHA, "tiny/beta"])
+@pytest.mark.parametrize("seed_pairs", ["all", "same", "other"])
+def test_symmetric_indicators_are_symmetric_to_the_last_bit(results, backbone, seed_pairs):
+    symmetric = {indicator.name: indicator for indicator in INDICATORS if indicator.symmetric}
+    assert len(symmetric) == 28
+    assert {"cosine_concat", "euclidean_concat", "neuron_overlap_all", "norm_proxy"} <= set(symmetric)
+    for indicator in symmetric.values():
+        values = results.indicator(indicator, backbone, seed_pairs=seed_pairs).values
+        assert (values == values.T).all()
 
 
 def test_regrets_have_two_yardsticks(results):

@@ -9,6 +9,7 @@ from transferkit.statistics import (
     agreement,
     compare,
     mcnemar,
+    neighbour_map,
     over_seeds,
     paired_bootstrap,
     partial_agreement,
@@ -164,3 +165,13 @@ def test_principal_plane_keeps_distances_of_flat_data_and_its_sign():
     np.testing.assert_allclose(principal_plane(flat + 7.0).points, plane.points, atol=1e-9)
     with pytest.raises(InputError, match="no map"):
         principal_plane(flat[:2])
+
+
+@pytest.mark.parametrize("draw_map", [principal_plane, neighbour_map])
+def test_equal_prompts_make_no_map(draw_map):
+    equal = np.tile(np.random.default_rng(0).normal(size=12), (5, 1))
+    with pytest.raises(InputError, match="are all equal") as caught:
+        draw_map(equal)
+    assert caught.value.problem == "prompts that are all equal make no map"
+    equal[3, 7] += 1.0  # one that differs in one number is enough
+    assert draw_map(equal).points.shape == (5, 2)

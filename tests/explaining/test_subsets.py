@@ -65,17 +65,17 @@ def residuals(values, given):
 
 
 def test_partial_agreement_given_several_is_the_correlation_of_rank_residuals():
-    x, y = pair(7)
+    x, y = pair(8)
     draw = np.random.default_rng(5)
-    given = [matrix(draw.random((7, 7)) + m.values) for m in (x, y)]
-    keep = ~np.eye(7, dtype=bool)
+    given = [matrix(draw.random((8, 8)) + m.values) for m in (x, y)]
+    keep = ~np.eye(8, dtype=bool)
 
     def expected(cells):
         a, b, *rest = (stats.rankdata(m.values[cells]) for m in (x, y, *given))
         return stats.pearsonr(residuals(a, rest), residuals(b, rest))[0]
 
     assert partial_agreement(x, y, given) == pytest.approx(expected(keep))
-    columns = [keep & (np.arange(7) == j) for j in range(7)]
+    columns = [keep & (np.arange(8) == j) for j in range(8)]
     found = partial_agreement(x, y, given, grouping="per_target")
     assert found == pytest.approx(np.mean([expected(cells) for cells in columns]))
 
@@ -87,8 +87,23 @@ def test_partial_agreement_at_its_edges():
     assert partial_agreement(x, y, []) == pytest.approx(agreement(x, y, grouping="all").rho)
     assert partial_agreement(x, y, [z, y]) is None
     assert partial_agreement(x, y, matrix(np.ones((6, 6)))) is None
-    # three cells with one matrix taken out are like two points: always ±1
-    first, second, third = (
-        matrix(np.outer(column, [1, 1, 1])).select([0, 1, 2], [0]) for column in ([1, 2, 3], [1, 3, 2], [2, 1, 3])
-    )
-    assert partial_agreement(first, second, third, diagonal="with") is None
+
+
+@pytest.mark.parametrize("n_given", [1, 2, 3])
+def test_a_partial_agreement_needs_three_cells_more_than_variables(n_given):
+    x, y = pair(8)
+    draw = np.random.default_rng(5)
+    given = [matrix(draw.random((8, 8))) for _ in range(n_given)]
+    least = 2 + n_given + 3
+
+    def found(n):
+        first, second, *rest = (m.select(list(range(n)), [0]) for m in (x, y, *given))
+        return partial_agreement(first, second, rest, diagonal="with")
+
+    a, b, *rest = (stats.rankdata(m.values[:least, 0]) for m in (x, y, *given))
+    assert found(least) == pytest.approx(stats.pearsonr(residuals(a, rest), residuals(b, rest))[0])
+    assert found(least - 1) is None
+    # per target without the diagonal, a group of n tasks has n - 1 cells
+    few = [m.select(list(range(least)), list(range(least))) for m in (x, y, *given)]
+    assert partial_agreement(few[0], few[1], few[2:], grouping="per_target") is None
+    assert partial_agreement(few[0], few[1], few[2:]) is not None

@@ -83,6 +83,10 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def sha256_of_rows(vectors):
+    return hashlib.sha256(f"{vectors.shape}".encode() + vectors.astype(np.float32).tobytes()).hexdigest()
+
+
 # --- a checkout -------------------------------------------------------------------------------------------------------
 def test_every_prompt_is_an_artifact_with_its_origin(root, store, collection):
     assert len(collection.prompts()) == 4 + 4 + 4 + 5 + 3
@@ -327,8 +331,8 @@ def array(tmp_path):
 
 def test_an_array_file(array, kept):
     spec = import_prompt(array, kept, task="IMDB", backbone="org/model-1")
-    assert (spec.origin.collection, spec.origin.file, spec.origin.sha256) == ("array", "one.npy", sha256(array))
-    assert (spec.backbone.name, spec.task.name, spec.task.group, spec.seed) == ("org/model-1", "IMDB", "imported", 0)
+    assert (spec.origin.collection, spec.origin.file, spec.origin.sha256) == ("array", "one.npy", sha256_of_rows(ONE))
+    assert (spec.backbone.name, spec.task.name, spec.task.group, spec.seed) == ("org/model-1", "IMDB", "IMDB", 0)
     prompt = kept.get(spec)
     assert np.array_equal(prompt.vectors, ONE)
     assert prompt.live.all()
@@ -345,7 +349,7 @@ def test_a_peft_folder_says_its_backbone(tmp_path, kept):
     write_peft(tmp_path / "saved", ONE, backbone="google-t5/t5-base", task_type="SEQ_2_SEQ_LM")
     spec = import_prompt(tmp_path / "saved", kept, task="IMDB")
     assert (spec.origin.collection, spec.backbone.name) == ("peft", "google-t5/t5-base")
-    assert spec.origin.sha256 == sha256(tmp_path / "saved/adapter_model.safetensors")
+    assert spec.origin.sha256 == sha256_of_rows(ONE)
     assert np.array_equal(kept.get(spec).vectors, ONE)
     assert import_prompt(tmp_path / "saved", kept, task="IMDB", backbone="mine").backbone.name == "mine"
 
@@ -363,6 +367,30 @@ def test_the_same_file_twice_is_one_prompt(array, kept, tmp_path):
     assert import_prompt(array, kept, task="IMDB", backbone="b") == first
     assert import_prompt(copy, kept, task="IMDB", backbone="b") == first
     assert files_of(kept) == before
+
+
+def test_the_same_rows_in_another_format_are_one_prompt(array, kept, tmp_path):
+    first = import_prompt(array, kept, task="IMDB", backbone="b")
+    before = files_of(kept)
+    export_prompt(PROMPT, tmp_path / "one.safetensors", backbone="b")
+    write_peft(tmp_path / "saved", ONE, backbone="b", task_type="SEQ_CLS")
+    np.save(tmp_path / "wide.npy", np.asfortranarray(ONE, dtype=np.float64))
+    for name in ("one.safetensors", "saved", "wide.npy"):
+        assert import_prompt(tmp_path / name, kept, task="IMDB", backbone="b") == first
+    assert find_collection("imported", kept).prompts() == (first,)
+    assert files_of(kept) == before
+
+
+def test_the_same_numbers_in_another_shape_are_another_prompt(array, kept, tmp_path):
+    np.save(tmp_path / "turned.npy", ONE.reshape(ONE.shape[::-1]))
+    assert read_prompt(tmp_path / "turned.npy")[2] != read_prompt(array)[2]
+    specs = [import_prompt(path, kept, task="IMDB", backbone="b") for path in (array, tmp_path / "turned.npy")]
+    assert [spec.seed for spec in specs] == [0, 1]
+
+
+def test_unknown_tasks_share_no_group(array, kept):
+    specs = [import_prompt(array, kept, task=task, backbone="b") for task in ("one", "two")]
+    assert [spec.task.group for spec in specs] == ["one", "two"]
 
 
 def test_a_prompt_that_was_removed_is_put_again(array, kept):
@@ -425,7 +453,7 @@ def test_arrays_come_back(tmp_path, name):
     vectors, said, digest = read_prompt(tmp_path / name)
     assert np.array_equal(vectors, ONE)
     assert said is None
-    assert digest == sha256(tmp_path / name)
+    assert digest == sha256_of_rows(ONE)
 
 
 def test_peft_folders_come_back(tmp_path, kept):
@@ -448,8 +476,8 @@ def test_what_peft_must_know_is_passed_on(tmp_path):
     assert {name: config[name] for name in facts} == facts
 
 
-@pytest.mark.parametrize("name", ["p.pt", "p.bin", "p.PTH"])
-def test_files_of_pytorch_are_not_written(tmp_path, name):
+@pytest.mark.parametrize("name", ["p.pt", "p.bin", "p.PTH", "p.txt", "p.npyy", "p.safetensor"])
+def test_other_kinds_of_file_are_not_written(tmp_path, name):
     with pytest.raises(InputError, match=r"cannot write '\.\w+'"):
         export_prompt(PROMPT, tmp_path / name, backbone="b")
     assert list(tmp_path.iterdir()) == []

@@ -104,6 +104,11 @@ def test_other_adapters_are_refused(tmp_path, kind):
     ("change", "message"),
     [
         ({"num_virtual_tokens": 4}, "5 rows are stored, but num_virtual_tokens is 4"),
+        ({"num_virtual_tokens": 1}, "num_virtual_tokens is 1 and num_transformer_submodules None"),
+        ({"num_transformer_submodules": 2}, "num_virtual_tokens is 5 and num_transformer_submodules 2"),
+        ({"num_transformer_submodules": 0}, "num_virtual_tokens is 5 and num_transformer_submodules 0"),
+        ({"num_transformer_submodules": True}, "num_virtual_tokens is 5 and num_transformer_submodules True"),
+        ({"num_transformer_submodules": "1"}, "num_virtual_tokens is 5 and num_transformer_submodules '1'"),
         ({"num_virtual_tokens": 6}, "num_virtual_tokens is 6"),
         ({"num_virtual_tokens": 0}, "num_virtual_tokens is 0"),
         ({"num_virtual_tokens": None}, "num_virtual_tokens is None"),
@@ -114,6 +119,26 @@ def test_other_adapters_are_refused(tmp_path, kind):
 def test_config_and_weights_disagree(tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         read_peft(make_folder(tmp_path / "a", CONFIG | change))
+
+
+@pytest.mark.parametrize("n_copies", [None, 2])
+def test_of_doubled_rows_the_first_half_is_read(tmp_path, n_copies):
+    doubled = np.concatenate([VECTORS, VECTORS + 1])
+    read = read_peft(make_folder(tmp_path / "a", CONFIG | {"num_transformer_submodules": n_copies}, doubled))
+    assert np.array_equal(read.vectors, VECTORS)
+    assert read.dropped_rows == 5
+
+
+@pytest.mark.parametrize(("n_copies", "rows"), [(None, 15), (1, 10), (2, 15)])
+def test_rows_of_more_copies_than_said_are_refused(tmp_path, n_copies, rows):
+    folder = make_folder(
+        tmp_path / "a", CONFIG | {"num_transformer_submodules": n_copies}, np.tile(VECTORS, (3, 1))[:rows]
+    )
+    with pytest.raises(InputError) as caught:
+        read_peft(folder)
+    assert caught.value.problem == (
+        f"{folder}: {rows} rows are stored, but num_virtual_tokens is 5 and num_transformer_submodules {n_copies}"
+    )
 
 
 def test_folders_that_are_none(tmp_path):

@@ -133,6 +133,23 @@ def test_missing_cell(tree):
     assert checkout.notes == ("Roberta: 1 of 9 cells of the matrix are missing",)
 
 
+def test_a_source_without_a_folder_of_results_has_cells_too(tree):
+    tree.square("Roberta")
+    for target in TASKS[:2]:
+        tree.score(f"{target}PromptRoberta", "result_snliPromptRoberta.json")
+    tree.score("IMDBPromptRoberta", "result_squadPromptT5.json")  # of another backbone: no row of this matrix
+    tree.score("IMDBPromptRoberta", "result_random.json")
+    checkout = tree.read()
+    assert checkout.targets("Roberta") == TASKS
+    assert checkout.tasks("Roberta") == (*TASKS, "snli")
+    assert checkout.missing_cells("Roberta") == [
+        *((task, "snli") for task in TASKS),
+        ("snli", "nq_open"),
+        ("snli", "snli"),
+    ]
+    assert checkout.notes == ("Roberta: 5 of 16 cells of the matrix are missing",)
+
+
 def test_kinds_of_scores(tree):
     tree.square("Roberta").square("T5")
     here = "IMDBPromptRoberta"
@@ -295,6 +312,19 @@ def test_folders_that_are_no_prompt(tree):
         "task_prompt_emb/IMDBPrompt_cross_model_T5_to_Roberta/task_prompt": "a file outside the folders of prompts",
         "task_prompt_emb/squadPromptT5": "no task_prompt in it",
         "task_prompt_emb/snliPromptT5": "no task_prompt in it, but 1.pkl, 2.pkl",
+    }
+
+
+def test_a_dangling_link_is_listed(tree):
+    tree.square("T5")
+    base = tree.root / "task_prompt_emb"
+    for name in ("snliPromptT5", "notes"):
+        (base / name).symlink_to(tree.root / "gone")
+    (base / "linkedPromptT5").symlink_to(base / "IMDBPromptT5")
+    checkout = tree.read()
+    assert [prompt.task for prompt in checkout.prompts] == ["IMDB", "MNLI", "linked", "nq_open"]
+    assert reasons(checkout) == {
+        f"task_prompt_emb/{name}": "a link to something that is not there" for name in ("snliPromptT5", "notes")
     }
 
 

@@ -1,6 +1,7 @@
 """Beside both halves. From other people's files to artifacts of a store, and from a prompt to their files."""
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from transferkit import provenance, tasks
 from transferkit.artifacts import Prompt, Score
 from transferkit.collection import Collection, Skipped, from_json, to_json
 from transferkit.errors import InputError
-from transferkit.interop.arrays import TORCH, WRITABLE, read_array, write_array
+from transferkit.interop.arrays import WRITABLE, read_array, write_array
 from transferkit.interop.peft import CONFIG, read_peft, write_peft
 from transferkit.interop.su2022 import (
     BACKBONES,
@@ -40,6 +41,7 @@ from transferkit.specs import (
 )
 from transferkit.store import Store
 
+LOG = logging.getLogger("transferkit")
 SU2022 = "su2022"
 SINGLE = "imported"  # the collection single files are put into
 ARRAYS = WRITABLE
@@ -168,7 +170,7 @@ def _named_task(name: str) -> ImportedTask:
     known = tasks.TASKS.get(name)
     try:
         if known is None:
-            return ImportedTask(name=name, group=SINGLE)
+            return ImportedTask(name=name, group=name)  # of unknown kind, so like no other
         return ImportedTask(name=name, group=known.group, n_classes=known.n_classes)
     except ValidationError as error:
         raise InputError(
@@ -177,18 +179,24 @@ def _named_task(name: str) -> ImportedTask:
 
 
 def read_prompt(path: Path) -> tuple[np.ndarray, str | None, str]:
-    """Return a prompt file's rows [P,d], the backbone it names if it names one, and its SHA-256.
+    """Return a prompt file's rows [P,d], the backbone it names if it names one, and the SHA-256 of the rows.
+
+    The rows and not the file: the same prompt as `.npy` and as a folder of PEFT is one prompt, not two seeds.
 
     Raises:
         InputError: the file holds no prompt, or would have to be unpickled.
     """
     if path.is_dir():
         found = read_peft(path)
-        weights = sorted(file for file in path.glob("adapter_model.*"))[-1]
-        return found.vectors, found.backbone, hashlib.sha256(weights.read_bytes()).hexdigest()
-    if not path.is_file():
+        if found.dropped_rows:
+            LOG.info("%s: %d rows are left out, stored for the decoder and read by none", path, found.dropped_rows)
+        vectors, backbone = found.vectors, found.backbone
+    elif path.is_file():
+        vectors, backbone = read_array(path), None
+    else:
         raise InputError(f"no file or folder {path}", fix=f"name an array file or a folder with {CONFIG}")
-    return read_array(path), None, hashlib.sha256(path.read_bytes()).hexdigest()
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    return vectors, backbone, hashlib.sha256(f"{rows.shape}".encode() + rows.tobytes()).hexdigest()
 
 
 def export_prompt(prompt: Prompt, path: str | Path, *, backbone: str, task_type: str | None = None) -> None:
@@ -201,10 +209,10 @@ def export_prompt(prompt: Prompt, path: str | Path, *, backbone: str, task_type:
         task_type: PEFT's word for the head; FEATURE_EXTRACTION by default.
 
     Raises:
-        InputError: the path cannot be written to, or ends as a file of PyTorch does.
+        InputError: the path cannot be written to, or ends as another kind of file does.
     """
     path = Path(path)
-    if path.suffix and path.suffix.lower() in (*ARRAYS, *TORCH):
+    if re.fullmatch(r"\.[A-Za-z]+", path.suffix):
         write_array(path, prompt.vectors)
         return
     facts = prompt.peft or {}

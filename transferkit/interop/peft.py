@@ -60,10 +60,13 @@ def read_peft(folder: Path) -> PeftPrompt:
     stored = read_array(weights, name=TENSOR)
     n_rows, width = stored.shape
     n_live = config.get("num_virtual_tokens")
-    if type(n_live) is not int or n_live < 1 or n_rows % n_live:
+    n_copies = config.get("num_transformer_submodules")
+    copies = (1, 2) if n_copies is None else (n_copies,)
+    if type(n_live) is not int or n_live < 1 or n_rows not in [n_live * n for n in copies if type(n) is int]:
         raise InputError(
-            f"{folder}: {n_rows} rows are stored, but num_virtual_tokens is {n_live!r}",
-            fix=f"correct num_virtual_tokens in {CONFIG}",
+            f"{folder}: {n_rows} rows are stored, but num_virtual_tokens is {n_live!r} and num_transformer_submodules "
+            f"{n_copies!r}",
+            fix=f"correct {CONFIG}",
         )
     if config.get("token_dim", width) not in (width, None):
         raise InputError(

@@ -171,7 +171,7 @@ def _prediction(results: Results) -> str | None:
         best = best_of(table)
         if best is not None:
             name, same = str(best["indicator"]).replace("_", " "), signed(baseline_of(table))
-            unsure = "" if best["q"] <= LEVEL else ", not told from chance"
+            unsure = ", not tested" if np.isnan(best["q"]) else "" if best["q"] <= LEVEL else ", not told from chance"
             said.append(f"{name} {signed(best['rho'])}{unsure}, groups alone {same} ({backbone})")
     more = f"; {len(known) - MOST_NAMED} more backbones below" if len(known) > MOST_NAMED else ""
     return (

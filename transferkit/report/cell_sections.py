@@ -23,9 +23,10 @@ def cell_section(results: Results) -> Section | None:
     """Return which cells differ from a random prompt and from the own one; None where answers are not known."""
     parts: list[Part] = [
         Text(
-            body="Each foreign prompt against random prompts on the same examples: it transfers where it is better, "
-            "harms where it is worse, and is neutral where the difference may be chance. At most 5 % of the cells "
-            "called on a backbone are expected to be false (Benjamini and Hochberg)."
+            body="Each foreign prompt against random prompts on the same examples: it transfers where it is better and "
+            "harms where it is worse, with at most 5 % of such calls expected to be false on a backbone (Benjamini and "
+            "Hochberg). Neutral only means that no difference was shown: with few seeds and few random prompts, which "
+            "differ among themselves, little can be. Better than a random prompt is not yet better than no prompt."
         )
     ]
     for backbone in results.backbones:
@@ -66,8 +67,9 @@ def _map(results: Results, backbone: str, cells: pd.DataFrame) -> Drawing:
     return Drawing(
         name=f"verdicts-{slug(backbone)}",
         title=f"Transfers, neutral, harms, {backbone}",
-        caption=f"Difference to the random prompt in points; {seeds_of(results)}, {examples_of(results)}. Paired over "
-        "examples; with several seeds the less certain of bootstrap and t test over seeds decides.",
+        caption=f"Difference to the random prompt in points; {seeds_of(results)}, {examples_of(results)}. The "
+        "least certain decides of a bootstrap paired over examples, a t test over seeds, and Welch's t test of seeds "
+        "against random prompts.",
         draw=drawn(partial(figures.verdicts, cells, title=f"Foreign prompts against random ones, {backbone}")),
         frame=cells,
         snippet=snippet(results, f'tk.figures.verdicts(results.cell_tests("{backbone}"))'),

@@ -15,6 +15,7 @@ from transferkit.report.score_sections import drawn
 from transferkit.report.similarity_sections import comparable
 from transferkit.report.words import percent, signed, slug, snippet
 from transferkit.results import Form, Results
+from transferkit.results.predictors import TWIN
 from transferkit.statistics import Grouping
 
 if TYPE_CHECKING:
@@ -85,8 +86,9 @@ def best_of(table: pd.DataFrame) -> pd.Series | None:
 
 
 def tried_of(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the indicators that have a correlation; baselines and forms that take in unread rows are left out."""
-    return table[~table["is_baseline"] & ~table["indicator"].str.endswith("_all_rows")].dropna(subset=["rho"])
+    """Return the indicators that have a correlation; baselines, all-rows forms and a twin are left out."""
+    is_sound = ~table["is_baseline"] & ~table["indicator"].str.endswith("_all_rows") & (table["indicator"] != TWIN)
+    return table[is_sound].dropna(subset=["rho"])
 
 
 def baseline_of(table: pd.DataFrame, name: str = "same_group") -> float:
@@ -101,9 +103,11 @@ def predictor_sentence(results: Results, backbone: str) -> str:
     if best is None:
         return "No indicator has a defined agreement with transfer."
     name, same = str(best["indicator"]).replace("_", " "), baseline_of(table)
-    interval = "" if np.isnan(best["low"]) else f" (95 % {signed(best['low'])} to {signed(best['high'])})"
+    interval = "" if np.isnan(best["low"]) else f" (95 % of this one {signed(best['low'])} to {signed(best['high'])})"
     said = [f"Per target, the best of {len(tried_of(table))} indicators is {name} with {signed(best['rho'])}{interval}"]
-    if not best["q"] <= LEVEL:
+    if np.isnan(best["q"]):
+        said.append("it could not be tested")
+    elif best["q"] > LEVEL:
         said.append("with so many tried it cannot be told from chance")
     if not np.isnan(same):
         said.append(f"knowing the task groups alone gives {signed(same)}")

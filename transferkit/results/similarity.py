@@ -51,6 +51,8 @@ def indicator_matrix(reading: Reading, indicator: Indicator, backbone: str, *, s
                 if source in whole and target in whole:
                     chosen = _chosen(seeds[tasks == source], seeds[tasks == target], seed_pairs, is_own=i == j)
                     values[i, j] = pairs[np.ix_(tasks == source, tasks == target)][chosen].mean()
+    if indicator.symmetric:  # to the last bit: rounding must not break ties of ranks
+        values = np.where(np.triu(np.ones_like(values, dtype=bool)), values, values.T)
     groups = tuple(task.group for task in tasks_here)
     return Matrix(
         values=values,

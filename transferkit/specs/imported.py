@@ -22,7 +22,7 @@ class Origin:
     Attributes:
         collection: who made it or in which format it came: "su2022", "lester2021", "peft", "array".
         file: its path within the collection; there to be read, the bytes identify it.
-        sha256: digest of the file; empty for one that should be there and is not.
+        sha256: digest of the file, of a single prompt its rows; empty for a file that should be there and is not.
     """
 
     outside_key: ClassVar[tuple[str, ...]] = ("file",)

@@ -14,6 +14,7 @@ from transferkit.matrices import Diagonal, Matrix, same_group
 from transferkit.shapes import BoolArray, FloatArray
 from transferkit.statistics.ranking import LEAST_CELLS, Grouping, by_group, shared_cells
 
+LEAST_FREEDOM = 3  # cells beyond variables: with fewer a partial correlation is nearly free
 Cells = Literal["all", "within_groups", "across_groups"]
 
 
@@ -104,7 +105,8 @@ def _partial_spearman(values: FloatArray) -> float | None:
     from scipy.stats import rankdata
 
     n_variables, n = values.shape
-    if n < LEAST_CELLS + n_variables - 2 or np.any(np.ptp(values, axis=1) == 0):
+    least = LEAST_CELLS if n_variables == 2 else n_variables + LEAST_FREEDOM
+    if n < least or np.any(np.ptp(values, axis=1) == 0):
         return None
     r = np.corrcoef(rankdata(values, axis=1))
     explained = r[:2, 2:] @ np.linalg.pinv(r[2:, 2:], rcond=1e-10, hermitian=True) @ r[2:, :2]

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transferkit.shapes import FloatArray, IntArray
-from transferkit.statistics.intervals import Metric, compare, mcnemar
+from transferkit.statistics.intervals import LEVEL, Interval, Metric, compare, mcnemar, scores_of
 
+EQUAL = 1e-12  # scores that differ by less are one score, rounded differently
 Verdict = Literal["transfers", "neutral", "harms"]
 
 
@@ -42,11 +43,12 @@ def cell_test(
     """Test whether prompts score differently from a baseline on the same examples.
 
     Two single prompts are compared by accuracy through McNemar's exact test. Otherwise p is the largest of those behind
-    the intervals of `compare`: over examples and, for several seeds, over seeds and over both.
+    the intervals of `compare` (over examples and, for several seeds, over seeds and over both) and, where the other
+    side has several prompts, of Welch's t test of one side's scores against the other's: random prompts differ too.
 
     Args:
         first: predicted labels of each seed [seed,n].
-        second: predicted labels of each seed or draw of the other side [seed_or_draw,n], which is held fixed.
+        second: predicted labels of each seed or draw of the other side [seed_or_draw,n].
         gold: right labels [n].
         metric: how answers are counted.
         n_classes: classes of the task.
@@ -64,7 +66,34 @@ def cell_test(
     p, method = found.p, widest.method
     if len(first) == len(second) == 1 and metric == "accuracy":
         p, method = mcnemar(first[0] == gold, second[0] == gold), f"McNemar; {widest.method}"
-    return CellTest(found.difference, widest.low, widest.high, p, method)
+    claims = [(p, widest)]
+    if len(second) > 1:
+        ones = np.ones((1, len(gold)), dtype=np.int64)
+        sides = [scores_of(side, gold, ones, metric=metric, n_classes=n_classes)[0] for side in (first, second)]
+        claims += [between] if (between := _between_prompts(*sides)) else []
+    p = max(p for p, _ in claims)
+    widest = max((interval for _, interval in claims), key=lambda interval: interval.high - interval.low)
+    return CellTest(found.difference, widest.low, widest.high, p, widest.method if len(claims) > 1 else method)
+
+
+def _between_prompts(first: FloatArray, second: FloatArray) -> tuple[float, Interval] | None:
+    """Return p and interval of the difference of mean scores, prompts being what varies; None where none does.
+
+    Args:
+        first: score of each seed [seed]; of a single one nothing is known but its score.
+        second: score of each draw, two or more [draw].
+    """
+    from scipy import stats
+
+    sides = [(np.var(side, ddof=1) / len(side), len(side) - 1) for side in (first, second) if len(side) > 1]
+    square = sum(variance for variance, _ in sides)
+    if square < EQUAL**2:
+        return None
+    freedom = square**2 / sum(variance**2 / n for variance, n in sides)  # Welch and Satterthwaite
+    difference, error = float(first.mean() - second.mean()), float(np.sqrt(square))
+    reach = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)) * error
+    p = 2.0 * float(stats.t.sf(abs(difference) / error, freedom))
+    return p, Interval(difference - reach, difference + reach, "Welch's t over the prompts of both sides")
 
 
 def verdicts(q: FloatArray, difference: FloatArray, level: float = 0.05) -> npt.NDArray[np.str_]:

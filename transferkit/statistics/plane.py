@@ -52,3 +52,7 @@ def neighbour_map(vectors: FloatArray, *, seed: int = 0) -> Projection:
 def _check(vectors: FloatArray) -> None:
     if len(vectors) < 3:
         raise InputError(f"{len(vectors)} prompts make no map", fix="train at least three prompts on the backbone")
+    if np.ptp(vectors, axis=0).max() == 0:
+        raise InputError(
+            "prompts that are all equal make no map", fix="look where they come from: one file, many names?"
+        )

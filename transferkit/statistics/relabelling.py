@@ -66,11 +66,12 @@ def mantel_many(
     diagonal: Diagonal = "without",
     n_relabellings: int = N_RELABELLINGS,
 ) -> FloatArray:
-    """Return the p value of every agreement [transfer,indicator], all from the same relabellings.
+    """Return the p value of every agreement [transfer,indicator], from the same relabellings for the same tasks.
 
     Every relabelling is tried where there are no more than `n_relabellings`, the identity among them; otherwise
-    p = (1 + hits) / (1 + relabellings). NaN where the agreement is undefined or the indicator misses a cell, for any
-    cell may come to lie on a measured one. Where transfer misses cells, indicators are ranked anew among the others.
+    p = (1 + hits) / (1 + relabellings). Tasks an indicator knows nothing of are left out for it. NaN where the
+    agreement is undefined or the indicator still misses a cell, for any cell may come to lie on a measured one. Where
+    transfer misses cells, indicators are ranked anew among the others.
 
     Raises:
         InputError: the matrices do not have the same labels, or rows and columns are not the same things.
@@ -78,8 +79,42 @@ def mantel_many(
     p = np.full((len(transfers), len(indicators)), np.nan)
     if p.size == 0:
         return p
-    size = n_tasks(transfers[0])
+    n_tasks(transfers[0])
     check_labels(*transfers, *indicators)
+    known = [_known_tasks(indicator) for indicator in indicators]
+    for tasks in dict.fromkeys(known):
+        here = [j for j, one in enumerate(known) if one == tasks]
+        rows = list(tasks)
+        if len(rows) > 1:
+            p[:, here] = _p_of(
+                [transfer.select(rows, rows) for transfer in transfers],
+                [indicators[j].select(rows, rows) for j in here],
+                generator=generator,
+                grouping=grouping,
+                diagonal=diagonal,
+                n_relabellings=n_relabellings,
+            )
+    return p
+
+
+def _known_tasks(indicator: Matrix) -> tuple[int, ...]:
+    """Return the places of the tasks an indicator says anything of beside themselves."""
+    seen = indicator.is_measured & ~indicator.is_own()
+    return tuple(int(i) for i in np.flatnonzero(seen.any(axis=0) | seen.any(axis=1)))
+
+
+def _p_of(
+    transfers: Sequence[Matrix],
+    indicators: Sequence[Matrix],
+    *,
+    generator: np.random.Generator,
+    grouping: Grouping,
+    diagonal: Diagonal,
+    n_relabellings: int,
+) -> FloatArray:
+    """Return the p value of every agreement [transfer,indicator] over tasks that all indicators know."""
+    p = np.full((len(transfers), len(indicators)), np.nan)
+    size = len(transfers[0].sources)
     asked = asked_cells(transfers[0], diagonal)
     is_complete = np.array([bool(indicator.is_measured[asked].all()) for indicator in indicators])
     if not is_complete.any():

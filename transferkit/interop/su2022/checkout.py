@@ -44,14 +44,21 @@ class Checkout:
         """Return the tasks that have any score on a backbone, by name."""
         return tuple(sorted({score.target for score in self.scores if score.backbone == backbone}))
 
-    def missing_cells(self, backbone: str) -> list[tuple[str, str]]:
-        """Return (source, target) of each cell without a score in the square matrix over the targets."""
-        present = {
+    def tasks(self, backbone: str) -> tuple[str, ...]:
+        """Return the tasks of a backbone's matrix, those that were a target or a source, by name."""
+        sources = {source for source, _ in self._cells(backbone)}
+        return tuple(sorted({*self.targets(backbone), *sources}))
+
+    def _cells(self, backbone: str) -> set[tuple[str, str]]:
+        return {
             (score.source_task, score.target)
             for score in self.scores
-            if score.kind == "prompt" and score.backbone == score.source_backbone == backbone
+            if score.kind == "prompt" and score.backbone == score.source_backbone == backbone and score.source_task
         }
-        tasks = self.targets(backbone)
+
+    def missing_cells(self, backbone: str) -> list[tuple[str, str]]:
+        """Return (source, target) of each cell without a score in the square matrix over targets and sources."""
+        present, tasks = self._cells(backbone), self.tasks(backbone)
         return [(s, t) for s in tasks for t in tasks if (s, t) not in present]
 
 
@@ -96,4 +103,4 @@ def _iter_notes(checkout: Checkout) -> Iterator[str]:
         if bare := sorted(targets - with_prompt):
             yield f"{backbone}: targets without a prompt: {', '.join(bare)}"
         if targets and (missing := checkout.missing_cells(backbone)):
-            yield f"{backbone}: {len(missing)} of {len(targets) ** 2} cells of the matrix are missing"
+            yield f"{backbone}: {len(missing)} of {len(checkout.tasks(backbone)) ** 2} cells of the matrix are missing"

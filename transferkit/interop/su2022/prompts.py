@@ -64,7 +64,9 @@ def _iter_places(root: Path, known: frozenset[str]) -> Iterator[_Place | Skipped
     for path in _iter_below(base, MAX_NESTED):
         choice = path.relative_to(base).as_posix()
         name = parse(path.name, known)
-        if path.is_file():
+        if not path.exists():
+            yield Skipped(f"{PROMPTS}/{choice}", "a link to something that is not there")
+        elif path.is_file():
             if not parse(path.parent.name, known):
                 yield Skipped(f"{PROMPTS}/{choice}", "a file outside the folders of prompts")
         elif name is None:
