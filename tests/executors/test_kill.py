@@ -131,6 +131,7 @@ def whole(study: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return folder / "runs", undisturbed(Child, study, folder / "runs")
 
 
+@pytest.mark.slow
 def test_two_kills_each_leave_no_trace(study: Path, whole: tuple[Path, dict[str, float]], tmp_path: Path) -> None:
     n_killed = disturbed(Child, study, tmp_path / "runs", kills=2, longest=whole[1], rng=random.Random(0))
     assert n_killed >= 2
