@@ -126,8 +126,13 @@ def convert(
 
     path = Path(source)
     if to is not None:
-        if to.is_file():
+        if to.is_file() or to.is_symlink():
             raise InputError(f"{to} is there already", fix="choose another name, or remove it first")
+        if re.fullmatch(r"\.[A-Za-z]+", to.suffix) and to.suffix.lower() not in interop.ARRAYS:
+            raise InputError(
+                f"{to}: cannot write {to.suffix!r}",
+                fix=f"end it in {', '.join(interop.ARRAYS)}, or in nothing for a folder PEFT loads",
+            )
         vectors = _write(source, to, store, backbone=backbone, task_type=task_type)
         typer.echo(f"{to}: {vectors[0]} × {vectors[1]}")
     elif is_checkout(path):

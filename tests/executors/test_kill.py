@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from executors.saved import command, contents, environment, save_tiny, write_study
 
+pytestmark = pytest.mark.slow  # CI runs them; that a resumed run equals an undisturbed one the default run shows too
 RECIPE = "{ prompt_length = 3, steps = 30, evaluate_every = 3, batch_size = 8, learning_rate = 0.05 }"
 HEAD = "seeds = [0, 1]\nrandom_prompts = 2"
 VERBS = ("train", "measure")
@@ -131,7 +132,6 @@ def whole(study: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return folder / "runs", undisturbed(Child, study, folder / "runs")
 
 
-@pytest.mark.slow
 def test_two_kills_each_leave_no_trace(study: Path, whole: tuple[Path, dict[str, float]], tmp_path: Path) -> None:
     n_killed = disturbed(Child, study, tmp_path / "runs", kills=2, longest=whole[1], rng=random.Random(0))
     assert n_killed >= 2
@@ -155,7 +155,6 @@ def test_a_kill_in_the_middle_of_training_loses_little(
     same(store, whole[0])
 
 
-@pytest.mark.slow
 def test_ten_kills_each_of_the_real_command_leave_no_trace(study: Path, tmp_path: Path) -> None:
     longest = undisturbed(Command, study, tmp_path / "whole")
     n_killed = disturbed(Command, study, tmp_path / "killed", kills=10, longest=longest, rng=random.Random(0))
