@@ -13,6 +13,8 @@ import typer
 from transferkit.errors import InputError
 
 if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
+    from transferkit.report import Chapter
+    from transferkit.results import Results
     from transferkit.run import Plan, Stage
     from transferkit.specs import PromptSpec
     from transferkit.store import Store
@@ -155,34 +157,31 @@ def analyze(question: Question, out: Path, *, partial: bool) -> None:
             f"{len(missing)} of {n_asked} artifacts of {asked.name} are missing from {question.store}",
             fix=_how_to_fill(question, asked, is_empty=len(missing) == n_asked),
         )
-    page = report.write(report.build(results), out / asked.name)
-    for line in report.headline(results):
-        typer.echo(f"• {line}")
-    typer.echo(f"report: {page}")
+    publish(results, out / asked.name)
     say(f"In Python: {question.python('results = tk.Results(study, store); print(results.own_scores())')}")
 
 
-def analyze_store(folder: Path, out: Path, *, partial: bool) -> None:
-    """Write the report of every study a store was filled with; one that lacks something holds up no other.
+def publish(results: "Results", folder: Path, chapters: "Sequence[Chapter]" = ()) -> None:
+    """Write a report into a folder and print its findings and its place."""
+    from transferkit import report
+
+    page = report.write(report.build(results, chapters), folder)
+    for line in report.headline(results):
+        typer.echo(f"• {line}")
+    typer.echo(f"report: {page}")
+
+
+def kept_studies(folder: Path) -> list[Question]:
+    """Return the studies a store was filled with, as questions about that store.
 
     Raises:
-        InputError: the folder is no store or holds no study, or a study lacks something.
+        InputError: it holds none.
     """
-    existing(folder)
     kept = sorted((folder / "studies").glob("*.json"))
     if not kept:
         fix = Question(name="STUDY", store=folder)
         raise InputError(f"{folder} holds no filled study", fix=f"{fix.command('train')}, with a study's name or file")
-    refused: list[InputError] = []
-    for path in kept:
-        try:
-            analyze(Question(name=str(path), store=folder), out, partial=partial)
-        except InputError as error:
-            refused.append(error)
-    for error in refused[:-1]:
-        say(f"error: {error}")
-    if refused:
-        raise refused[-1]
+    return [Question(name=str(path), store=folder) for path in kept]
 
 
 def existing(folder: Path) -> "Store":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transferkit.commands import analyze_store, existing, say
+from transferkit.commands import analyze, existing, kept_studies, publish, say
 from transferkit.errors import InputError
 
 if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
@@ -48,18 +48,12 @@ def _counts(collection: "Collection") -> list[str]:
 
 def analyze_collection(collection: "Collection", store: Path, folder: Path) -> None:
     """Write the report of an imported collection and print its findings and its place."""
-    import typer
-
-    from transferkit import report
     from transferkit.chapters import chapters_for
     from transferkit.results import Results
     from transferkit.store import Store
 
     results = Results(collection, Store(store))
-    page = report.write(report.build(results, chapters_for(collection.name)), folder)
-    for line in report.headline(results):
-        typer.echo(f"• {line}")
-    typer.echo(f"report: {page}")
+    publish(results, folder, chapters_for(collection.name))
     say(
         f'In Python: import transferkit as tk; store = tk.Store("{store}"); study = tk.interop.find_collection('
         f'"{collection.name}", store); results = tk.Results(study, store); print(results.predictors("'
@@ -77,17 +71,15 @@ def analyze_all(folder: Path, out: Path, *, partial: bool) -> None:
     from transferkit.collection import from_json
 
     existing(folder)
-    kept = sorted((folder / "collections").glob("*.json"))
-    refused: list[InputError] = []  # one that cannot be reported holds up no other
-    for path in kept:
-        collection = from_json(path.read_text(encoding="utf-8"))
+    collections = [from_json(path.read_text("utf-8")) for path in sorted((folder / "collections").glob("*.json"))]
+    has_studies = any((folder / "studies").glob("*.json"))
+    studies = kept_studies(folder) if has_studies or not collections else []
+    jobs = [lambda c=c: analyze_collection(c, folder, out / c.name) for c in collections]
+    jobs += [lambda q=q: analyze(q, out, partial=partial) for q in studies]
+    refused: list[InputError] = []
+    for job in jobs:  # one that cannot be reported holds up no other
         try:
-            analyze_collection(collection, folder, out / collection.name)
-        except InputError as error:
-            refused.append(InputError(f"collection {collection.name}: {error.problem}", fix=error.fix))
-    if not kept or any((folder / "studies").glob("*.json")):
-        try:
-            analyze_store(folder, out, partial=partial)
+            job()
         except InputError as error:
             refused.append(error)
     for error in refused[:-1]:
@@ -154,10 +146,10 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
 
     is_array, peft_type = to.suffix.lower() in interop.ARRAYS, None
     if Path(source).exists():
-        vectors, said, _ = interop.read_prompt(Path(source))
-        peft_type = interop.read_peft(Path(source)).task_type if Path(source).is_dir() else None
         import numpy as np
 
+        vectors, said, _ = interop.read_prompt(Path(source))
+        peft_type = interop.read_peft(Path(source)).task_type if Path(source).is_dir() else None
         prompt, name = Prompt(vectors, None, np.ones(len(vectors), dtype=bool)), backbone or said
     elif not re.fullmatch(r"[0-9a-f]+", source):
         raise InputError(f"no file or folder {source}", fix="name one, or the key of a stored prompt: transferkit ls")

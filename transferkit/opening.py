@@ -43,7 +43,7 @@ def open_results(where: str | Path, name: str | None = None, *, store: str | Pat
             if name
             else f"name one: open_results({str(where)!r}, NAME), of {', '.join(known)}"
         )
-        raise InputError(said, fix=fix if known else "fill it, or import into it, first")
+        raise InputError(said, fix=fix)
     return Results(known[name], kept)
 
 

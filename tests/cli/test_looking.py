@@ -21,7 +21,7 @@ from transferkit.study import from_toml, to_json
 def no_page(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Leave out the drawing; what a report holds is tested elsewhere."""
     built: list[str] = []
-    monkeypatch.setattr(report, "build", lambda results: built.append(results.study.name))
+    monkeypatch.setattr(report, "build", lambda results, _chapters: built.append(results.study.name))
     monkeypatch.setattr(report, "write", lambda _page, folder: folder / "index.html")
     monkeypatch.setattr(report, "headline", lambda _results: ["one number"])
     return built
