@@ -42,7 +42,9 @@ def clustered(
     above = ax.inset_axes((0, 1.01, 1, 0.14))
     for x, y in zip(drawn["icoord"], drawn["dcoord"], strict=True):
         above.plot((np.asarray(x) - 5) / 10, y, color=QUIET, linewidth=1)
-    above.set(xlim=(-0.5, len(order) - 0.5), ylim=(0, float(tree[:, 2].max()) * 1.05 or 1))
+    low, high = float(tree[:, 2].min()), float(tree[:, 2].max())
+    reach = (high - low) or 1.0  # from just below the first join: where all pairs are far apart the rest would be flat
+    above.set(xlim=(-0.5, len(order) - 0.5), ylim=(low - 0.2 * reach, high + 0.05 * reach))
     above.set_axis_off()
     above.set_title(heading)
     return ax
