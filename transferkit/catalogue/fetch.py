@@ -13,12 +13,12 @@ from transferkit.catalogue.entry import Distribution, Entry, Package
 from transferkit.catalogue.indexes import Indexes, load_indexes
 from transferkit.catalogue.placing import PARTIAL, place, sha256_of
 from transferkit.catalogue.unpacking import join_pieces, unpack
-from transferkit.errors import StoreError
+from transferkit.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from unearth.fetchers import Fetcher
 
-LICENCE_FILES = "*LICEN[CS]E*"
+LICENCE_FILES = ("*LICEN[CS]E*", "*NOTICE*", "*TERMS*")
 SPACE_FACTOR = 4  # download, unpacked, joined and converted copies lie side by side for a moment
 
 
@@ -54,33 +54,51 @@ class _Job:
     report: Report
 
 
-def fetch(names: Iterable[str], *, cache: str | Path | None = None, report: Report | None = None) -> list[Path]:
+def fetch(
+    names: Iterable[str],
+    *,
+    cache: str | Path | None = None,
+    report: Report | None = None,
+    accept: Iterable[str] = (),
+) -> list[Path]:
     """Fetch entries and those they need; what is there already is left alone.
 
     Args:
         names: entries of the catalogue.
         cache: folder to fill instead of the user's cache.
         report: called with each step of progress.
+        accept: entries whose terms of use the user has accepted; needed for those that have some.
 
     Returns:
         The folders of `names`, in their order.
 
     Raises:
-        InputError: unknown name, or a converter lacks its library.
+        InputError: unknown name, terms that nobody accepted, or a converter lacks its library.
         StoreError: gone from the index, other bytes than pinned, no network, no space.
     """
     names = list(names)
     wanted = [fetched.find(name) for name in fetched.missing(names, cache)]
-    if any(entry.converter for entry in wanted):
-        from transferkit.catalogue.convert.onnx_graph import require_onnx
+    _refuse_unaccepted(wanted, accept)
+    if foreign := [name for entry in wanted if entry.converter for name in entry.files]:
+        from transferkit.catalogue.convert.files import require_library
 
-        require_onnx()
+        require_library(foreign)
     if wanted:
         indexes = load_indexes()
         with open_client(indexes) as client:
             for entry in wanted:
                 _fetch_entry(_Job(entry, fetched.cache_dir(cache), indexes, client, report or (lambda _: None)))
     return [fetched.folder(name, cache) for name in names]
+
+
+def _refuse_unaccepted(wanted: Iterable[Entry], accept: Iterable[str]) -> None:
+    if names := fetched.unaccepted([entry.name for entry in wanted], accept):
+        terms = "; ".join(f"{name} comes under {fetched.find(name).terms}" for name in names)
+        flags = " ".join(f"--accept {name}" for name in names)
+        raise InputError(
+            f"{terms}; nothing was downloaded",
+            fix=f"read the terms and, if you accept them, add {flags} (in Python: accept={names!r})",
+        )
 
 
 def _fetch_entry(job: _Job) -> None:
@@ -169,7 +187,7 @@ def _take(root: Path, ready: Path, entry: Entry) -> None:
 
 def _keep_licences(unpacked: Path, ready: Path) -> None:
     for path in sorted(unpacked.rglob("*")):
-        if path.is_file() and fnmatchcase(path.name, LICENCE_FILES):
+        if path.is_file() and any(fnmatchcase(path.name, pattern) for pattern in LICENCE_FILES):
             target = ready / "licences" / path.relative_to(unpacked)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from transferkit.catalogue.convert.onnx_graph import Graph, Weights, read_graph, write_json, write_weights
+from transferkit.catalogue.convert.files import Weights, write_json, write_tokenizer, write_weights
+from transferkit.catalogue.convert.onnx_graph import Graph, read_graph
 
 SOURCE = "tagger.onnx"
 HEAD = Path(__file__).with_name("distilbert_mlm_head.safetensors")
@@ -65,9 +66,7 @@ def convert_distilbert(source: Path, target: Path, needs: Mapping[str, Path]) ->
     write_weights(weights, (*_iter_body_names(), *HEAD_NAMES), target / "model.safetensors")
     write_json(CONFIG, target / "config.json")
     write_json(TOKENIZER_CONFIG, target / "tokenizer_config.json")
-    tokenizer = json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))
-    tokenizer["truncation"] = tokenizer["padding"] = None  # the tagger cut at 128; callers decide here
-    (target / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
+    write_tokenizer(json.loads((source / "tokenizer.json").read_text(encoding="utf-8")), target / "tokenizer.json")
 
 
 def _read_body(graph: Graph) -> Weights:

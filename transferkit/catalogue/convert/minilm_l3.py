@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from transferkit.catalogue.convert.onnx_graph import Graph, Weights, read_graph, write_json, write_weights
+from transferkit.catalogue.convert.files import Weights, write_json, write_weights
+from transferkit.catalogue.convert.onnx_graph import Graph, read_graph
 
 SOURCE = "paraphrase-MiniLM-L3-v2.onnx"
 PREFIX = "model.0.auto_model."

@@ -1,33 +1,17 @@
 """How weights are read out of an ONNX file: named constants, and anonymous ones known by the node that uses them."""
 
-import importlib.util
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.errors import InputError, StoreError
+from transferkit.catalogue.convert.files import Weights, require_library
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-Weights = dict[str, np.ndarray]
-
-
-def require_onnx() -> None:
-    """Check that the library `onnx` is installed.
-
-    Raises:
-        InputError: it is not.
-    """
-    if importlib.util.find_spec("onnx") is None:
-        raise InputError(
-            "the library onnx is not installed; the weights of this backbone are in its format",
-            fix="pip install 'transferkit[quickstart]'",
-        )
+STORED = "_quantized"
 
 
 @dataclass(frozen=True)
@@ -37,10 +21,19 @@ class Graph:
     constants: Weights
     nodes: tuple["NodeProto", ...]
 
+    def restore(self, name: str) -> np.ndarray:
+        """Return a constant that lies there as three: NAME_quantized, NAME_scale and NAME_zero_point."""
+        base = name.removesuffix(STORED)
+        return _restored(*(self.constants[base + part] for part in (STORED, "_scale", "_zero_point")))
+
 
 def read_graph(path: Path) -> Graph:
-    """Read an ONNX file and undo 8-bit storage: (q − zero point) · scale."""
-    require_onnx()
+    """Read an ONNX file and undo 8-bit storage: (q − zero point) · scale.
+
+    Raises:
+        InputError: the library `onnx` is not installed.
+    """
+    require_library([path])
     import onnx
     from onnx import numpy_helper
 
@@ -54,33 +47,15 @@ def read_graph(path: Path) -> Graph:
     return Graph({**constants, **dequantised}, tuple(graph.node))
 
 
-def write_weights(weights: Weights, expected: Iterable[str], path: Path) -> None:
-    """Write the expected tensors, and only those, as a safetensors file.
-
-    Raises:
-        StoreError: a tensor is missing.
-    """
-    from safetensors.numpy import save_file
-
-    expected = sorted(expected)
-    if missing := [name for name in expected if name not in weights]:
-        raise StoreError(
-            f"the file of weights lacks {', '.join(missing[:3])}", fix="report this: it is not the model known"
-        )
-    save_file({name: np.ascontiguousarray(weights[name]) for name in expected}, path, metadata={"format": "pt"})
-
-
-def write_json(record: dict[str, object], path: Path) -> None:
-    """Write a configuration file, its folder included."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
 def _dequantise(node: "NodeProto", constants: Weights) -> np.ndarray:
-    stored, scale, *zero = (constants[name].astype(np.float32) for name in node.input)
+    stored, scale, *zero = (constants[name] for name in node.input)
     offset = zero[0] if zero else np.zeros_like(scale)
     if scale.size > 1:  # one scale for each slice along an axis
         axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
         shape = [-1 if dimension == axis else 1 for dimension in range(stored.ndim)]
         scale, offset = scale.reshape(shape), offset.reshape(shape)
-    return (stored - offset) * scale
+    return _restored(stored, scale, offset)
+
+
+def _restored(stored: np.ndarray, scale: np.ndarray, zero: np.ndarray) -> np.ndarray:
+    return (stored.astype(np.float32) - zero.astype(np.float32)) * scale.astype(np.float32)

