@@ -1,11 +1,9 @@
 """Making. Frozen language models as stacks of blocks, one file per family."""
 
 from transferkit.backbones.base import Backbone
-from transferkit.backbones.bert import BERT, ROBERTA
-from transferkit.backbones.distilbert import DISTILBERT
 from transferkit.backbones.families import FAMILIES, family_of
 from transferkit.backbones.family import Family
-from transferkit.backbones.mpnet import MPNET
-from transferkit.backbones.state import State
+from transferkit.backbones.stack import Savings
+from transferkit.backbones.state import Prefix, State
 
-__all__ = ["BERT", "DISTILBERT", "FAMILIES", "MPNET", "ROBERTA", "Backbone", "Family", "State", "family_of"]
+__all__ = ["FAMILIES", "Backbone", "Family", "Prefix", "Savings", "State", "family_of"]

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
-from transferkit.backbones.family import Family, FeedForward, Stock, Surroundings, attend, plain_surroundings
-from transferkit.backbones.state import take_rows
+from transferkit.backbones.attention import split_heads
+from transferkit.backbones.family import Family, FeedForward, LinearMap, Memory, Rotary, Stock
 
 
 def _blocks(base: Stock) -> nn.ModuleList:
@@ -15,43 +15,44 @@ def _embed(base: Stock, words: Tensor, positions: Tensor, types: Tensor) -> Tens
     return base.embeddings(inputs_embeds=words, position_ids=positions.unsqueeze(0), token_type_ids=types)
 
 
-def _call(block: Stock, hidden: Tensor, around: Surroundings) -> Tensor:
-    return block(hidden, around.mask)
-
-
-def _call_rows(block: Stock, hidden: Tensor, rows: Tensor, around: Surroundings) -> Tensor:
+def _queries(block: Stock, rows: Tensor, _rotary: Rotary | None) -> Tensor:
     attention = block.attention.self
-    asking = take_rows(hidden, rows)
-    mixed = attend(
-        attention.query(asking),
-        attention.key(hidden),
-        attention.value(hidden),
-        n_heads=attention.num_attention_heads,
-        mask=around.mask,
-    )
+    return split_heads(attention.query(rows), attention.num_attention_heads)
+
+
+def _keys(block: Stock, rows: Tensor, _rotary: Rotary | None) -> tuple[Tensor, Tensor]:
+    attention = block.attention.self
+    n_heads = attention.num_attention_heads
+    return split_heads(attention.key(rows), n_heads), split_heads(attention.value(rows), n_heads)
+
+
+def _leave(block: Stock, asking: Tensor, mixed: Tensor, _memory: Memory | None) -> Tensor:
     attended = block.attention.output(mixed, asking)
     return block.output(block.intermediate(attended), attended)
+
+
+def _maps(block: Stock) -> tuple[LinearMap, LinearMap]:
+    key, value = block.attention.self.key, block.attention.self.value
+    return LinearMap(key.weight, key.bias), LinearMap(value.weight, value.bias)
 
 
 def _bert_head(model: Stock, rows: Tensor) -> Tensor:
     return model.cls.predictions.transform(rows)
 
 
-def _bert_decoder(model: Stock) -> tuple[Tensor, Tensor | None]:
-    return model.cls.predictions.decoder.weight, model.cls.predictions.decoder.bias
+def _bert_decoder(model: Stock) -> LinearMap:
+    return LinearMap(model.cls.predictions.decoder.weight, model.cls.predictions.decoder.bias)
 
 
-def _roberta_head(model: Stock, rows: Tensor) -> Tensor:
+def roberta_head(model: Stock, rows: Tensor) -> Tensor:
+    """Return the rows of a RoBERTa-like head: dense, GELU, norm."""
     head = model.lm_head
     return head.layer_norm(nn.functional.gelu(head.dense(rows)))
 
 
-def _roberta_decoder(model: Stock) -> tuple[Tensor, Tensor | None]:
-    return model.lm_head.decoder.weight, model.lm_head.decoder.bias
-
-
-def _bert_capacity(config: PreTrainedConfig) -> int:
-    return config.max_position_embeddings
+def roberta_decoder(model: Stock) -> LinearMap:
+    """Return the vocabulary map of a RoBERTa-like head."""
+    return LinearMap(model.lm_head.decoder.weight, model.lm_head.decoder.bias)
 
 
 def _roberta_first(config: PreTrainedConfig) -> int:
@@ -62,32 +63,38 @@ def _roberta_capacity(config: PreTrainedConfig) -> int:
     return config.max_position_embeddings - config.pad_token_id - 1
 
 
-FEED_FORWARD = FeedForward(up="intermediate.dense", down="output.dense")
+def feed_forward(_block: Stock) -> FeedForward:
+    """Return where the neurons of a BERT-like block are."""
+    return FeedForward(up="intermediate.dense", down="output.dense")
+
 
 BERT = Family(
     model_types=("bert",),
     blocks=_blocks,
     embed=_embed,
-    first_position=lambda _config: 0,
-    capacity=_bert_capacity,
-    surroundings=plain_surroundings,
-    call=_call,
-    call_rows=_call_rows,
+    queries=_queries,
+    keys=_keys,
+    leave=_leave,
     head=_bert_head,
     decoder=_bert_decoder,
-    feed_forward=FEED_FORWARD,
+    feed_forward=feed_forward,
+    attention_dropout=lambda block: block.attention.self.dropout.p,
+    capacity=lambda config: config.max_position_embeddings,
+    maps=_maps,
 )
 
 ROBERTA = Family(
     model_types=("roberta", "xlm-roberta"),
     blocks=_blocks,
     embed=_embed,
+    queries=_queries,
+    keys=_keys,
+    leave=_leave,
+    head=roberta_head,
+    decoder=roberta_decoder,
+    feed_forward=feed_forward,
+    attention_dropout=lambda block: block.attention.self.dropout.p,
     first_position=_roberta_first,
     capacity=_roberta_capacity,
-    surroundings=plain_surroundings,
-    call=_call,
-    call_rows=_call_rows,
-    head=_roberta_head,
-    decoder=_roberta_decoder,
-    feed_forward=FEED_FORWARD,
+    maps=_maps,
 )

@@ -16,20 +16,22 @@ def observe(backbone: Backbone, tensor: Literal["pre", "post"]) -> Iterator[list
 
     Args:
         backbone: the model to watch.
-        tensor: "pre" is what leaves the up-projection, "post" what enters the down-projection.
+        tensor: "pre" is what leaves the up-projection (its gate branch in gated families), "post" what enters the
+            down-projection.
     """
     seen: list[Tensor] = []
+    found = [backbone.family.feed_forward(block) for block in backbone.blocks]
+    gate_first = found[0].gate_first
 
     def after(_module: nn.Module, _inputs: object, out: Tensor) -> None:
-        seen.append(out)
+        seen.append(out.chunk(2, dim=-1)[0] if gate_first else out)
 
     def before(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen.append(inputs[0])
 
     handles = []
-    paths = backbone.family.feed_forward
     try:
-        for block in backbone.blocks:
+        for block, paths in zip(backbone.blocks, found, strict=True):
             if tensor == "pre":
                 hook = block.get_submodule(paths.up).register_forward_hook(after)
             else:

@@ -2,30 +2,31 @@
 
 from torch import Tensor
 
-from transferkit.backbones.family import Family, FeedForward, Stock, Surroundings, attend, plain_surroundings
-from transferkit.backbones.state import take_rows
+from transferkit.backbones.attention import split_heads
+from transferkit.backbones.family import Family, FeedForward, LinearMap, Memory, Rotary, Stock
 
 
 def _embed(base: Stock, words: Tensor, positions: Tensor, _types: Tensor) -> Tensor:
     return base.embeddings(None, inputs_embeds=words, position_ids=positions.unsqueeze(0))
 
 
-def _call(block: Stock, hidden: Tensor, around: Surroundings) -> Tensor:
-    return block(hidden, around.mask)
+def _queries(block: Stock, rows: Tensor, _rotary: Rotary | None) -> Tensor:
+    return split_heads(block.attention.q_lin(rows), block.attention.n_heads)
 
 
-def _call_rows(block: Stock, hidden: Tensor, rows: Tensor, around: Surroundings) -> Tensor:
+def _keys(block: Stock, rows: Tensor, _rotary: Rotary | None) -> tuple[Tensor, Tensor]:
     attention = block.attention
-    asking = take_rows(hidden, rows)
-    mixed = attend(
-        attention.q_lin(asking),
-        attention.k_lin(hidden),
-        attention.v_lin(hidden),
-        n_heads=attention.n_heads,
-        mask=around.mask,
-    )
-    attended = block.sa_layer_norm(attention.out_lin(mixed) + asking)
+    return split_heads(attention.k_lin(rows), attention.n_heads), split_heads(attention.v_lin(rows), attention.n_heads)
+
+
+def _leave(block: Stock, asking: Tensor, mixed: Tensor, _memory: Memory | None) -> Tensor:
+    attended = block.sa_layer_norm(block.attention.out_lin(mixed) + asking)
     return block.output_layer_norm(block.ffn(attended) + attended)
+
+
+def _maps(block: Stock) -> tuple[LinearMap, LinearMap]:
+    key, value = block.attention.k_lin, block.attention.v_lin
+    return LinearMap(key.weight, key.bias), LinearMap(value.weight, value.bias)
 
 
 def _head(model: Stock, rows: Tensor) -> Tensor:
@@ -36,12 +37,13 @@ DISTILBERT = Family(
     model_types=("distilbert",),
     blocks=lambda base: base.transformer.layer,
     embed=_embed,
-    first_position=lambda _config: 0,
-    capacity=lambda config: config.max_position_embeddings,
-    surroundings=plain_surroundings,
-    call=_call,
-    call_rows=_call_rows,
+    queries=_queries,
+    keys=_keys,
+    leave=_leave,
     head=_head,
-    decoder=lambda model: (model.vocab_projector.weight, model.vocab_projector.bias),
-    feed_forward=FeedForward(up="ffn.lin1", down="ffn.lin2"),
+    decoder=lambda model: LinearMap(model.vocab_projector.weight, model.vocab_projector.bias),
+    feed_forward=lambda _block: FeedForward(up="ffn.lin1", down="ffn.lin2"),
+    attention_dropout=lambda block: block.attention.dropout.p,
+    capacity=lambda config: config.max_position_embeddings,
+    maps=_maps,
 )
