@@ -1,1 +1,17 @@
 """Ratios against real peers in the same run, and measurements of this project; results/ keeps the numbers."""
+
+NAMES = (
+    "encoder_training",
+    "memory",
+    "causal_training",
+    "causal_evaluation",
+    "t5_training",
+    "matrix",
+    "late_prompts",
+    "neurons",
+    "similarities",
+    "many_prompts",
+    "step_overhead",
+    "savings",
+    "gpu",
+)

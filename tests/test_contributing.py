@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_tiny, toy_tokenizer
 from test_readme import write_own_study
+from tiny import make_tiny, toy_tokenizer
 from torch.nn import functional as F
 from transformers import ElectraConfig, ElectraForMaskedLM
 
@@ -21,7 +21,7 @@ from transferkit.examples import load
 from transferkit.executors import Inline
 from transferkit.indicators import BY_NAME, PromptIndicator
 from transferkit.progress import Quiet
-from transferkit.readouts import loss
+from transferkit.readouts import losses
 from transferkit.report import write
 from transferkit.results import Results
 from transferkit.specs import BackboneSpec
@@ -120,7 +120,7 @@ def test_readout_equals_a_loop(made: types.ModuleType, toy_task: Task) -> None:
     for i, anchor in enumerate(readout.anchors):
         for j, row in enumerate(hidden):
             torch.testing.assert_close(logits[j, i], row[batch.mask[j]].mean(0) @ anchor, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(loss(logits, batch.gold), F.cross_entropy(logits, batch.gold))
+    torch.testing.assert_close(losses(logits, batch.gold).mean(), F.cross_entropy(logits, batch.gold))
 
 
 @of("indicator")

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 import typer
-from conftest import NEGATIVE, POSITIVE, make_tiny
+from conftest import NEGATIVE, POSITIVE
 from safetensors.numpy import load_file
+from tiny import make_tiny
 
 from transferkit import catalogue, cli, named, tasks
 from transferkit.interop import read_peft
@@ -46,7 +47,7 @@ def write_reviews(path: Path) -> None:
 
 def write_own_study(folder: Path) -> Path:
     """Write the README's own task with its data, shortened, on a tiny random backbone; `.ci/run` uses it too."""
-    (own,) = blocks("toml")
+    own, _ = blocks("toml")
     save_backbone(folder / "tiny")
     write_reviews(folder / "reviews.csv")
     short = (
@@ -116,7 +117,7 @@ def test_prompts_are_converted_both_ways(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
 def test_own_task_is_right_to_the_letter() -> None:
-    (own,) = blocks("toml")
+    own, _ = blocks("toml")
     Path("my_study.toml").write_text(own)
     (task,) = named.find_study("my_study.toml").resolved_tasks
     assert task.name == "my_reviews"
@@ -127,6 +128,20 @@ def test_own_task_is_right_to_the_letter() -> None:
     header, *table = own.strip().split("\n\n")[1].splitlines()
     assert header == "[task.my_reviews]"
     assert len(table) < 5
+
+
+def test_a_task_answered_in_words_is_right_to_the_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = {"question": "was it good ?", "context": "it was great", "answers": ["great", "it was great"]}
+    Path("questions.jsonl").write_text(json.dumps(row) + "\n")
+    _, words = blocks("toml")
+    Path("questions.toml").write_text(words)
+    asked = named.find_study("questions.toml")
+    (task,) = asked.resolved_tasks
+    assert (task.metric, task.max_tokens) == ("f1", 384)
+    assert task.shown("seq2seq") == "{question}\n{context}"
+    assert asked.readout_of(asked.models[0]).kind == "seq2seq"
+
 
 
 def test_python_example_runs(tiny_takes_its_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ Public names are imported when they are first used, so that `import transferkit`
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 if TYPE_CHECKING:
     from transferkit import figures, indicators, interop, presets, statistics, tasks

@@ -28,7 +28,7 @@ from transferkit.specs import (
 )
 
 MODEL = "adapter_model.safetensors"
-PEFT_FIELDS = ("base_model_name_or_path", "num_attention_heads", "num_layers")
+PEFT_FIELDS = ("base_model_name_or_path", "num_attention_heads", "num_layers", "task_type")
 Cell = float | int | str | None
 
 
@@ -41,7 +41,8 @@ class Prompt:
         initial: the rows training began from, P0 [P,d]; None where they are not known.
         live: rows the backbone really reads [P].
         history: one record per evaluation: step, train_loss, selection_score, selection_loss, prompt_norm, …
-        peft: what PEFT must know of the backbone (its id, layers and heads); None when PEFT has no such kind of prompt.
+        peft: what PEFT must know of the backbone (its id, layers, heads, and its word for the kind of head, without
+            which it is an encoder's); None when PEFT has no such kind of prompt.
         early: the rows at the recipe's fixed early step [P,d]; None where none were kept.
     """
 
@@ -61,12 +62,12 @@ class Prompt:
         _write_table(folder / "history.csv", self.history)
         if self.peft is not None:
             config = {
+                "task_type": "FEATURE_EXTRACTION",
                 **self.peft,
                 "inference_mode": True,
                 "num_transformer_submodules": 1,
                 "num_virtual_tokens": len(self.vectors),
                 "peft_type": "PROMPT_TUNING",
-                "task_type": "FEATURE_EXTRACTION",
                 "token_dim": self.vectors.shape[1],
             }
             _write_json(folder / "adapter_config.json", config)
@@ -91,30 +92,37 @@ class Score:
     """How often a backbone was right on a task, example by example.
 
     Attributes:
-        metrics: fractions by name: the task's metric, accuracy, and the mean cross-entropy `loss` where there is one.
+        metrics: fractions by name: the task's metric, others of its kind, the mean cross-entropy `loss` where there is
+            one, and `legal`, the share of answers that are possible ones, where the backbone could say anything.
         predicted: predicted label of each example of the split, as an index into the task's labels [n]; None where
-            only the score came down to us.
+            answers are texts, or only the score came down to us.
         n_truncated: examples whose text was cut to fit.
+        values: where answers are texts, each metric example by example [n]; the texts themselves are not kept.
     """
 
     kind: ClassVar[str] = "score"
     metrics: Mapping[str, float]
     predicted: IntArray | None
     n_truncated: int = 0
+    values: Mapping[str, FloatArray] | None = None
 
     @property
     def n(self) -> int:
         """Number of examples; 0 where it is not known."""
-        return 0 if self.predicted is None else len(self.predicted)
+        if self.predicted is not None:
+            return len(self.predicted)
+        return next((len(values) for values in self.values.values()), 0) if self.values else 0
 
     def write(self, folder: Path) -> None:
         """Write `score.json`."""
-        record = {
+        record: dict[str, object] = {
             "metrics": dict(self.metrics),
             "n": self.n,
             "n_truncated": self.n_truncated,
             "predicted": None if self.predicted is None else [int(label) for label in self.predicted],
         }
+        if self.values is not None:
+            record["values"] = {name: [float(value) for value in values] for name, values in self.values.items()}
         _write_json(folder / "score.json", record)
 
     @classmethod
@@ -122,7 +130,9 @@ class Score:
         """Read what `write` wrote."""
         record = json.loads((folder / "score.json").read_text())
         predicted = None if record["predicted"] is None else np.asarray(record["predicted"], dtype=np.int64)
-        return cls(record["metrics"], predicted, record["n_truncated"])
+        kept = record.get("values")
+        values = None if kept is None else {name: np.asarray(of, dtype=np.float64) for name, of in kept.items()}
+        return cls(record["metrics"], predicted, record["n_truncated"], values)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transferkit import catalogue, sources
-from transferkit.backbones.loading import Shape, shape_of, tokenizer_of
+from transferkit.backbones.loading import Shape, check_readout, shape_of, tokenizer_of
 from transferkit.errors import InputError, nearest
 from transferkit.examples import load
-from transferkit.readouts.masked import label_word_id
-from transferkit.specs import MaskedReadout, PromptInitial, PromptSpec, key
+from transferkit.generation import check_beams
+from transferkit.readouts import label_word_ids
+from transferkit.specs import EmbeddingReadout, Placement, PromptInitial, PromptSpec, key
 from transferkit.store import Store
 from transferkit.study import Study
 from transferkit.tasks.base import CatalogueData
@@ -36,11 +37,13 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
     for task in asked.resolved_tasks:
         load(task, cache=cache)
     for model in asked.models:
-        if isinstance(asked.readout_of(model), MaskedReadout):
+        readout = asked.readout_of(model)
+        check_readout(readout.kind, shapes[model.spec.name].stack, model.spec.name)
+        if not isinstance(readout, EmbeddingReadout):
             tokenizer = tokenizer_of(folders[model.spec.name])
             for task in asked.resolved_tasks:
-                for label in task.labels:
-                    label_word_id(label.word, task, tokenizer)
+                if task.answer is None:
+                    label_word_ids(task, tokenizer, readout.kind)
 
 
 def _check_sizes(asked: Study, shapes: dict[str, Shape]) -> None:
@@ -51,18 +54,36 @@ def _check_sizes(asked: Study, shapes: dict[str, Shape]) -> None:
                 f"insert_after = {recipe.placement.insert_after}, but {name} has {shape.n_blocks} blocks",
                 fix=f"choose insert_after between 0 and {shape.n_blocks - 1}",
             )
+        _check_sight(recipe.placement, shape, name)
         rows = recipe.prompt_length if recipe.placement.entry == "words" else 0
-        if shape.capacity is not None and shape.capacity - rows < LEAST_TEXT:
+        answers = [task.answer for task in asked.resolved_tasks if task.answer is not None]
+        n_written = max((a.max_new_tokens for a in answers), default=0) if shape.stack == "decoder" else 0
+        if shape.capacity is not None and shape.capacity - rows - n_written < LEAST_TEXT:
+            within = f"{name} beside max_new_tokens = {n_written}" if n_written else name
             raise InputError(
-                f"prompt_length = {recipe.prompt_length} does not fit {name}, which holds {shape.capacity} rows",
-                fix=f"choose at most {shape.capacity - LEAST_TEXT}",
+                f"prompt_length = {recipe.prompt_length} does not fit {within}, which holds {shape.capacity} rows",
+                fix=f"choose at most {shape.capacity - LEAST_TEXT - n_written}",
             )
+        for answer in answers:
+            check_beams(answer, recipe.placement, shape, name)
     widths = {name: shape.width for name, shape in shapes.items()}
     if asked.across_backbones and len(set(widths.values())) > 1:
         said = ", ".join(f"{name} {width}" for name, width in widths.items())
         raise InputError(
             f"across_backbones = true, but the backbones differ in width ({said})",
             fix="set across_backbones = false, or use backbones that share vocabulary and width",
+        )
+
+
+def _check_sight(placement: Placement, shape: Shape, name: str) -> None:
+    """Make sure rows that answer see the prompt: where rows see backwards only, it must stand ahead of them."""
+    in_decoder = shape.stack == "encoder-decoder" and placement.insert_after >= shape.n_encoder
+    hidden = ("end", "after_first") if in_decoder else ("end",) if shape.stack == "decoder" else ()
+    if placement.where in hidden:
+        part = f"the decoder of {name}" if in_decoder else name
+        raise InputError(
+            f"where = {placement.where!r}: {part} sees backwards only, so a row that answers would not see the prompt",
+            fix='choose where = "front"',
         )
 
 

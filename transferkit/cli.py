@@ -31,6 +31,10 @@ Limit = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List what is missing and stop.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make everything anew.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the backbone runs.")]
+MicroBatch = Annotated[
+    int | None,
+    typer.Option("--micro-batch", min=1, help="At most this many examples at once: less memory, the same numbers."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Download without asking.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the reports.")]
@@ -68,7 +72,7 @@ def quickstart(
     """Fetch two small models and six data sets, train prompts, measure, and write the report."""
     commands.fetch(["quickstart"], cache, yes=yes)
     question = Question(name="quickstart", store=store, seeds=seeds, cache=cache)
-    commands.fill(question, ("train", "measure"), device=device)
+    commands.fill(question, ("train", "measure"), commands.How(device))
     commands.analyze(question, out, partial=False)
 
 
@@ -78,6 +82,9 @@ def fetch(
     *,
     cache: CachePath = None,
     yes: Yes = False,
+    accept: Annotated[
+        list[str] | None, typer.Option("--accept", metavar="NAME", help="Accept the terms of use of this backbone.")
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Re-hash what was fetched before.")] = False,
 ) -> None:
     """Download catalogue assets; without a name, list what there is."""
@@ -87,7 +94,7 @@ def fetch(
         commands.show_table(("name", "kind", "MB", "here", "licence"), listing.entry_rows(cache))
         commands.say(f"Tasks and @groups may be named too: transferkit tasks. Studies: {', '.join(named.builtin())}.")
         return
-    commands.fetch(names, cache, yes=yes)
+    commands.fetch(names, cache, yes=yes, accept=accept or ())
     if verify:
         for name in named.assets(names):
             catalogue.verify(name, cache)
@@ -114,11 +121,13 @@ def train(
     device: Device = "auto",
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
+    micro_batch: MicroBatch = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the prompts of a study that are missing."""
     question = Question(name=study, store=store, seeds=seeds, limit=limit, cache=cache)
-    commands.fill(question, ("train",), device=device, dry_run=dry_run, overwrite=overwrite, as_json=as_json)
+    how = commands.How(device, micro_batch, overwrite)
+    commands.fill(question, ("train",), how, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -132,11 +141,13 @@ def measure(
     device: Device = "auto",
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
+    micro_batch: MicroBatch = None,
     as_json: AsJson = False,
 ) -> None:
     """Score every prompt on every task of a study, and read the neurons; only what is missing."""
     question = Question(name=study, store=store, seeds=seeds, limit=limit, cache=cache)
-    commands.fill(question, ("measure",), device=device, dry_run=dry_run, overwrite=overwrite, as_json=as_json)
+    how = commands.How(device, micro_batch, overwrite)
+    commands.fill(question, ("measure",), how, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()

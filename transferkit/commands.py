@@ -67,8 +67,8 @@ class Question:
         )
 
 
-def fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
-    """Show what is missing, ask once, download.
+def fetch(names: list[str], cache: Path | None, *, yes: bool, accept: Sequence[str] = ()) -> None:
+    """Show what is missing, ask once, and once more for each asset with terms of its own that `accept` lacks; download.
 
     Raises:
         InputError: an unknown name, or nobody there to say yes.
@@ -88,17 +88,30 @@ def fetch(names: list[str], cache: Path | None, *, yes: bool) -> None:
         if not sys.stdin.isatty():
             raise InputError("nothing is downloaded unasked", fix=f"{catalogue.fetch_command(names, cache)} --yes")
         typer.confirm("Download?", abort=True, err=True)
-    fetching.fetch(missing, cache)
+    accepted = list(accept)
+    if sys.stdin.isatty():
+        for name in catalogue.unaccepted(missing, accept):  # a yes to the download is none to these
+            typer.confirm(f"Do you accept the terms of {name}?", abort=True, err=True)
+            accepted.append(name)
+    fetching.fetch(missing, cache, accepted)
+
+
+@dataclass(frozen=True)
+class How:
+    """How a store is filled: where backbones run, examples at once at most, and whether everything is made anew."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    micro_batch: int | None = None
+    overwrite: bool = False
+
+    @property
+    def policy(self) -> Literal["always", "only-missing"]:
+        """What happens to artifacts that are there."""
+        return "always" if self.overwrite else "only-missing"
 
 
 def fill(
-    question: Question,
-    stages: "tuple[Stage, ...]",
-    *,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    dry_run: bool = False,
-    overwrite: bool = False,
-    as_json: bool = False,
+    question: Question, stages: "tuple[Stage, ...]", how: How, *, dry_run: bool = False, as_json: bool = False
 ) -> None:
     """Fill a store, or say what is missing; failed cells are listed and end with exit code 1.
 
@@ -112,10 +125,9 @@ def fill(
     asked, store = question.study(), Store(question.store)
     from transferkit import run  # brings torch: a mistyped name is answered before
 
-    policy: Literal["always", "only-missing"] = "always" if overwrite else "only-missing"
     is_measured_only = "train" not in stages
     if dry_run:
-        todo = run.plan(asked, store, stages=stages, overwrite=policy)
+        todo = run.plan(asked, store, stages=stages, overwrite=how.policy, device=how.device)
         typer.echo(_plan_text(question, asked, todo, is_measured_only=is_measured_only, as_json=as_json))
         return
     if is_measured_only and (untrained := _untrained(asked, store)):
@@ -125,13 +137,20 @@ def fill(
         )
     catalogue.require(named.assets_of(asked), question.cache, asked=question.name)
     outcome = run.fill(
-        asked, store, stages=stages, overwrite=policy, device=device, cache=question.cache, reporter=make_reporter()
+        asked,
+        store,
+        stages=stages,
+        overwrite=how.policy,
+        device=how.device,
+        micro_batch=how.micro_batch,
+        cache=question.cache,
+        reporter=make_reporter(),
     )
     n_failed = len(outcome.failed)
     if as_json:
         typer.echo(json.dumps({"made": outcome.n_made, "present": outcome.n_present, "failed": n_failed}))
     say(f"{outcome.n_made} made, {outcome.n_present} were there, {n_failed} failed ({question.store})")
-    say(f"In Python: {question.python(_fill_call(question, stages, device))}")
+    say(f"In Python: {question.python(_fill_call(question, stages, how))}")
     if outcome.failed:
         for spec in outcome.failed:
             say(f"failed: {spec.kind} {store.path(spec).name}: {store.failure(spec) or 'not made'}")
@@ -244,10 +263,11 @@ def _plan_text(question: Question, asked: "Study", todo: "Plan", *, is_measured_
     return "\n".join(lines)
 
 
-def _fill_call(question: Question, stages: "Sequence[Stage]", device: str) -> str:
+def _fill_call(question: Question, stages: "Sequence[Stage]", how: How) -> str:
     """Return the call that does in Python what a verb did."""
     chosen = "" if len(stages) > 1 else f", stages=[{_literal(stages[0])}]"
-    given = (("cache", question.cache), ("device", None if device == "auto" else device))
+    device = None if how.device == "auto" else how.device
+    given = (("cache", question.cache), ("device", device), ("micro_batch", how.micro_batch))
     options = "".join(f", {name}={_literal(value)}" for name, value in given if value is not None)
     return f"tk.fill(study, store{chosen}{options})"
 
@@ -275,4 +295,4 @@ def _origin(question: Question, asked: "Study") -> Question:
 
 
 def _literal(value: object) -> str:
-    return json.dumps(str(value), ensure_ascii=False)
+    return json.dumps(value if isinstance(value, int) else str(value), ensure_ascii=False)

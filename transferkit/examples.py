@@ -4,7 +4,6 @@ No text stands in two splits: a training text that the report split holds too, o
 """
 
 import hashlib
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,16 +29,18 @@ class Examples:
 
     Attributes:
         texts: the input columns of each example.
-        gold: index of the right label [n].
+        gold: index of the right label [n]; zeros where answers are texts.
         notes: what drawing the split found.
+        answers: the right texts of each example, one or more; None where there are classes.
     """
 
     texts: Sequence[tuple[str, ...]]
     gold: IntArray
     notes: Mapping[str, int]
+    answers: Sequence[tuple[str, ...]] | None = None
 
     def artifact(self) -> artifacts.Examples:
-        """Return gold labels and text hashes, which may be kept; texts stay where they are."""
+        """Return gold labels and text hashes, which may be kept; texts and answers stay where they are."""
         return artifacts.Examples(self.gold, [text_hash(text) for text in self.texts], self.notes)
 
 
@@ -53,7 +54,7 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
     """Return the three splits of a task.
 
     Raises:
-        InputError: the data are not here, lack a column or a label, or a split is empty or holds one class only.
+        InputError: the data are not here, lack a column, a label or an answer, or a split is empty or holds one class.
     """
     train_rows, report_rows = _read(task, cache)
     rng = np.random.default_rng(task.split_seed)
@@ -139,46 +140,83 @@ def _told(task: Task, part: Literal["train", "report"]) -> str:
 
 def _convert(task: Task, rows: Sequence[Row], order: IntArray, told: str) -> Examples:
     """Return the rows of an order as examples; complaints count a file's rows as it does, from 1 below any header."""
+    column, field = (task.label, "label") if task.answer is None else (task.answer.column, "answer.column")
     index = {label.value: i for i, label in enumerate(task.labels)}
     texts: list[tuple[str, ...]] = []
     gold: list[int] = []
-    n_unlabelled = 0
+    answers: list[tuple[str, ...]] = []
     for i in order.tolist():
         row, where = rows[i], f"row {i + 1} {told}"
-        for column in (*task.inputs, task.label):
-            if column not in row:
-                raise InputError(
-                    f"task {task.name!r}: no column {column!r} in its data; there are {', '.join(map(str, row))}",
-                    fix="correct text = … or label = … of the task",
-                )
-        value = str(row[task.label])
-        if value == UNLABELLED and value not in index and isinstance(task.source, HubData):
-            n_unlabelled += 1
-            continue
-        if value not in index:
+        if lacking := [name for name in (*task.inputs, column) if name not in row]:
             raise InputError(
-                f"task {task.name!r}: {where} has the label {value!r}, which the task does not name",
-                fix=f"add it to labels (there are {', '.join(index)}) or drop the row",
+                f"task {task.name!r}: no column {lacking[0]!r} in its data; there are {', '.join(map(str, row))}",
+                fix=f"correct text = … or {field} = … of the task",
             )
-        texts.append(tuple(_text(row[column], task, where, column) for column in task.inputs))
-        gold.append(index[value])
-    return Examples(texts, np.asarray(gold, dtype=np.int64), {"unlabelled": n_unlabelled})
+        if task.answer is None:
+            label, right = _label(row[column], task, index, where), ()
+        else:
+            label, right = 0, _answers(row[column], task, where)
+        if label is None or right is None:
+            continue
+        texts.append(tuple(_text(row[name], task, where, name) for name in task.inputs))
+        gold.append(label)
+        answers.append(right)
+    notes = {"unlabelled": len(order) - len(texts)}
+    return Examples(texts, np.asarray(gold, dtype=np.int64), notes, None if task.answer is None else answers)
+
+
+def _label(value: object, task: Task, index: Mapping[str, int], where: str) -> int | None:
+    """Return which class a label names; None for the label of a hub's row that has none."""
+    label = str(value)
+    if label in index:
+        return index[label]
+    if label == UNLABELLED and isinstance(task.source, HubData):
+        return None
+    raise InputError(
+        f"task {task.name!r}: {where} has the label {label!r}, which the task does not name",
+        fix=f"add it to labels (there are {', '.join(index)}) or drop the row",
+    )
+
+
+def _answers(value: object, task: Task, where: str) -> tuple[str, ...] | None:
+    """Return the right texts of a row, each once; None for a hub's row that has none, as questions of SQuAD 2.0.
+
+    A row holds one text, a list of them, or SQuAD's record `{"text": [...]}`.
+    """
+    found = value.get("text") if isinstance(value, Mapping) else value
+    several = found.tolist() if isinstance(found, np.ndarray) else found
+    texts = several if isinstance(several, (list, tuple)) else [several]
+    if texts and not any(_is_blank(text) for text in texts):
+        return tuple(dict.fromkeys(str(text).strip() for text in texts))
+    if isinstance(task.source, HubData):
+        return None
+    column = task.answer.column if task.answer else task.label
+    raise InputError(
+        f"task {task.name!r}: {where} has an empty answer in {column!r}",
+        fix="fill it in or drop the row: every example needs a right answer",
+    )
 
 
 def _text(value: object, task: Task, where: str, column: str) -> str:
-    is_blank = isinstance(value, str) and not value.strip() and isinstance(task.source, LocalData)
-    if is_blank or value is None or (isinstance(value, float) and math.isnan(value)):
+    if _is_blank(value) and (not isinstance(value, str) or isinstance(task.source, LocalData)):
         raise InputError(f"task {task.name!r}: {where} has no text in {column!r}", fix="fill it in or drop the row")
     return str(value)
 
 
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip()) or value != value  # noqa: PLR0124 (NaN)
+
+
 def _take(examples: Examples, order: IntArray, notes: Mapping[str, int]) -> Examples:
-    return Examples([examples.texts[i] for i in order], examples.gold[order], notes)
+    answers = None if examples.answers is None else [examples.answers[i] for i in order]
+    return Examples([examples.texts[i] for i in order], examples.gold[order], notes, answers)
 
 
 def _check(task: Task, name: str, split: Examples) -> None:
     if not len(split.gold):
         raise InputError(f"task {task.name!r}: the {name} split is empty", fix="give more examples or smaller sizes")
+    if task.answer is not None:
+        return
     classes = Counter(split.gold.tolist())
     if len(classes) == 1:
         only = task.labels[classes.popitem()[0]].value

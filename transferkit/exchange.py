@@ -167,7 +167,7 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
                 f"{source} enters elsewhere than in front of the words, which PEFT has no kind of prompt for",
                 fix=f"write an array: --to {to}.safetensors",
             )
-    task_type = task_type or peft_type or ("FEATURE_EXTRACTION" if prompt.peft is not None else None)
+    task_type = task_type or peft_type or (str(prompt.peft["task_type"]) if prompt.peft is not None else None)
     if not is_array and (name is None or task_type is None):
         lacking = {"which backbone it is for": name, "which head it was trained with": task_type}
         said = " nor ".join(what for what, value in lacking.items() if value is None)

@@ -1,9 +1,10 @@
 """Making. Specs that are worked on together, and how much work they are."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transferkit.specs import Majority, PromptSpec, ScoreSpec, Spec
+from transferkit.specs import Majority, PromptSpec, ScoreSpec, Spec, canonical
 from transferkit.tasks.base import Task
 
 
@@ -33,3 +34,27 @@ def count_units(specs: Sequence[Spec], n_examples: Callable[[Task], int]) -> int
         else:
             total += 1
     return total
+
+
+# Rows one training step should have, prompt rows included. Above it the rows set the time, not the weights they pass,
+# and texts of several prompts, whose lengths differ, are padded to the longest (benchmarks, many_prompts).
+ROWS_AT_ONCE = {"cpu": 200, "cuda": 16384}
+
+
+def training_groups(specs: Sequence[PromptSpec], device: str) -> list[list[PromptSpec]]:
+    """Return which prompts are trained in shared passes: as many as fill a step, of one backbone and one recipe.
+
+    Prompts are alone where dropout is on, whose random numbers would depend on the company.
+    """
+    found: list[list[PromptSpec]] = []
+    open_groups: dict[str, list[PromptSpec]] = {}
+    for spec in specs:
+        recipe = spec.recipe
+        most = ROWS_AT_ONCE[device] // (recipe.batch_size * (recipe.prompt_length + spec.task.max_tokens // 2))
+        alike = json.dumps(canonical([spec.backbone, spec.readout, recipe, spec.task.answer is None]), sort_keys=True)
+        if most > 1 and not recipe.backbone_dropout and len(open_groups.get(alike, ())) not in (0, most):
+            open_groups[alike].append(spec)
+        else:
+            open_groups[alike] = [spec]
+            found.append(open_groups[alike])
+    return found

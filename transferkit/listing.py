@@ -63,7 +63,7 @@ def task_rows(cache: Path | None) -> list[tuple[str, ...]]:
         (
             task.name,
             " ".join(f"@{name}" for name, members in tasks.GROUPS.items() if task in members),
-            str(len(task.labels)),
+            "texts" if task.answer else str(task.n_classes),
             task.metric,
             *_source(task, cache),
         )

@@ -1,18 +1,22 @@
-"""Shelf. When, where and by which versions something was made: the contents of every `meta.json`."""
+"""Shelf. When, where and by which versions something was made: the contents of every `meta.json`.
+
+What cannot change while a process runs is looked up once: a store is given thousands of small artifacts.
+"""
 
 import os
 import platform
 import socket
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("transferkit", "torch", "transformers", "tokenizers", "datasets", "numpy", "scikit-learn")
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what takes part in a number."""
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -22,12 +26,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of what takes part in a number."""
+    return dict(_versions())
+
+
 def facts(**more: object) -> dict[str, object]:
     """Return time, host and versions, with what the caller adds."""
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
-        "platform": platform.platform(),
+        "platform": _platform(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "versions": versions(),
@@ -36,6 +45,12 @@ def facts(**more: object) -> dict[str, object]:
     }
 
 
+@cache
+def _platform() -> str:
+    return platform.platform()
+
+
+@cache
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -45,6 +60,7 @@ def _processor() -> str:
     return next(names, platform.processor())
 
 
+@cache
 def _git() -> str | None:
     """Return the commit of the source tree this code runs from; None for an installed package."""
     root = Path(__file__).resolve().parents[1]

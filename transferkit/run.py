@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from transferkit import study
-from transferkit.backbones.loading import Device
+from transferkit.backbones.loading import Device, resolve_device
 from transferkit.checks import check
 from transferkit.errors import StoreError
 from transferkit.executors import Executor, Inline
-from transferkit.groups import Group, count_units
+from transferkit.groups import Group, count_units, training_groups
 from transferkit.progress import Quiet, Reporter
 from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, WordsSpec, key
 from transferkit.store import Overwrite, Store
@@ -57,9 +57,14 @@ class Outcome:
 
 
 def plan(
-    asked: Study, store: Store, *, stages: Sequence[Stage] = ("train", "measure"), overwrite: Overwrite = "only-missing"
+    asked: Study,
+    store: Store,
+    *,
+    stages: Sequence[Stage] = ("train", "measure"),
+    overwrite: Overwrite = "only-missing",
+    device: Device = "auto",
 ) -> Plan:
-    """Return what is missing, grouped so that a backbone is loaded and a task read once.
+    """Return what is missing, grouped so that a backbone is loaded and a task read once, and small steps are shared.
 
     Raises:
         InputError: the study names something unknown; nothing has been loaded.
@@ -85,9 +90,11 @@ def plan(
             for same in found.values()
         )
 
+    together = training_groups([s for s in missing if isinstance(s, PromptSpec)], resolve_device(device))
+    shared = {key(spec): i for i, specs in enumerate(together) for spec in specs}
     return Plan(
         examples=grouped(ExamplesSpec, key),
-        prompts=grouped(PromptSpec, key),
+        prompts=grouped(PromptSpec, lambda s: shared[key(s)]),
         scores=grouped(ScoreSpec, lambda s: (s.backbone, key(ExamplesSpec(task=s.task)))),
         neurons=grouped(NeuronsSpec, lambda s: s.backbone),
         words=grouped(WordsSpec, lambda s: s.backbone),
@@ -104,6 +111,7 @@ def fill(
     device: Device = "auto",
     cache: Path | None = None,
     reporter: Reporter | None = None,
+    micro_batch: int | None = None,
 ) -> Outcome:
     """Make what a study asks for and the store lacks; killed and called again, it goes on where it stopped.
 
@@ -115,6 +123,8 @@ def fill(
         device: "auto" takes a GPU when there is one.
         cache: the catalogue's folder; the user's cache by default.
         reporter: shows progress; silent by default.
+        micro_batch: examples that go through a backbone at once at most; by default as many as a batch holds, fewer
+            when memory runs out. Changes memory and speed, not numbers (beyond rounding).
 
     Raises:
         InputError: the study is not right, or an asset is not here; said before any model is loaded.
@@ -123,14 +133,14 @@ def fill(
     reporter = reporter or Quiet()
     store.sweep()
     check(asked, store, cache=cache)
-    workshop = Workshop(store, device=device, cache=cache, overwrite=overwrite)
+    workshop = Workshop(store, device=device, cache=cache, overwrite=overwrite, micro_batch=micro_batch)
     executor: Executor = Inline(workshop)
     for spec in asked.prompts():
         if store.has(spec):  # a run killed between keeping a prompt and tidying up after it
             store.clear_scratch(key(spec))
-    first = plan(asked, store, stages=stages, overwrite=overwrite)
+    first = plan(asked, store, stages=stages, overwrite=overwrite, device=device)
     executor.run("data", first.examples, store, reporter)
-    todo = plan(asked, store, stages=stages, overwrite=overwrite)  # now the sizes of the splits are known
+    todo = plan(asked, store, stages=stages, overwrite=overwrite, device=device)  # sizes are known now
     executor.run("train", todo.prompts, store, reporter)
     executor.run("score", todo.scores, store, reporter)
     executor.run("neurons", todo.neurons, store, reporter)

@@ -10,4 +10,5 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
+NumberArray = npt.NDArray[np.integer | np.floating]
 BoolArray = npt.NDArray[np.bool_]

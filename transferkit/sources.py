@@ -12,8 +12,8 @@ from typing import Literal
 from transferkit import catalogue
 from transferkit.errors import InputError, nearest
 from transferkit.specs import BackboneSpec
+from transferkit.tasks.base import ReadoutKind
 
-ReadoutKind = Literal["masked", "embedding"]
 Dtype = Literal["float32", "bfloat16"]
 # A local model is its weights, its config and its tokenizer: each of them may change a number.
 IDENTITY = (
@@ -25,6 +25,12 @@ IDENTITY = (
     "merges.txt",
     "*.model",
 )
+ARCHITECTURES: dict[str, ReadoutKind] = {
+    "ForMaskedLM": "masked",
+    "ForConditionalGeneration": "seq2seq",
+    "ForCausalLM": "causal",
+    "LMHeadModel": "causal",
+}
 CONFIG_FILES = ("config.json", "modules.json")
 
 
@@ -86,12 +92,17 @@ def folder(name: str, spec: BackboneSpec, cache: Path | None = None) -> Path:
 
 
 def _readout(place: Path) -> ReadoutKind:
-    """Sentence encoders bring `modules.json`; a masked language model says so in its config."""
+    """Sentence encoders bring `modules.json`; a language model says in its config how it was trained to answer."""
     if (place / "modules.json").is_file():
         return "embedding"
     config = json.loads((place / "config.json").read_text())
-    masked = any(str(name).endswith("ForMaskedLM") for name in config.get("architectures") or [])
-    return "masked" if masked else "embedding"
+    if config.get("is_encoder_decoder"):  # the first T5 models call themselves T5WithLMHeadModel
+        return "seq2seq"
+    for name in config.get("architectures") or []:
+        for ending, readout in ARCHITECTURES.items():
+            if str(name).endswith(ending):
+                return readout
+    return "embedding"
 
 
 def _weights_digest(place: Path) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from executors.saved import make_tiny
+from tiny import make_tiny
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 

@@ -12,7 +12,7 @@ from executors.saved import contents, run_command
 
 from transferkit import commands
 from transferkit.backbones import Backbone
-from transferkit.prompts import training
+from transferkit.prompts import steps
 from transferkit.specs import key
 from transferkit.store import Store
 from transferkit.study import from_toml
@@ -131,9 +131,22 @@ def test_measuring_half_trained_prompts_is_refused(here: Path, tool: Callable[..
 def test_the_line_of_python_goes_on_where_the_verb_stopped(
     here: Path, tool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = tool("train", "study.toml", "--store", "a store", "--limit", 7, "--cache", "empty", "--device", "cpu")
+    done = tool(
+        "train",
+        "study.toml",
+        "--store",
+        "a store",
+        "--limit",
+        7,
+        "--cache",
+        "empty",
+        "--device",
+        "cpu",
+        "--micro-batch",
+        4,
+    )
     (line,) = [line for line in done.err.splitlines() if line.startswith("In Python: ")]
-    assert line.endswith('tk.fill(study, store, stages=["train"], cache="empty", device="cpu")')
+    assert line.endswith('tk.fill(study, store, stages=["train"], cache="empty", device="cpu", micro_batch=4)')
     monkeypatch.setattr(Backbone, "load", lambda *_args, **_options: pytest.fail("a model was loaded"))
     Path("line.py").write_text(line.removeprefix("In Python: "))
     names = runpy.run_path("line.py")
@@ -169,7 +182,7 @@ def test_failures_are_listed_with_exit_code_1(
     here: Path, tool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(training, "loss", lambda logits, _gold: logits.sum() * float("nan"))
+        patched.setattr(steps, "losses", lambda logits, _gold: logits.sum(1) * float("nan"))
         broken = tool("train", "study.toml", "--json")
         tool("train", "study.toml", "--seeds", 2)
         assert "toy-seed1" not in tool("train", "study.toml").err  # only this run's failures are listed

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import torch
+from tiny import make_tiny
 
 # Several folders have a conftest, so the root one is named by its path.
 _ROOT = importlib.util.spec_from_file_location("root_conftest", Path(__file__).parents[1] / "conftest.py")
 _CONFTEST = importlib.util.module_from_spec(_ROOT)
 _ROOT.loader.exec_module(_CONFTEST)
-NEGATIVE, POSITIVE, SPECIAL, WORDS = (getattr(_CONFTEST, name) for name in ("NEGATIVE", "POSITIVE", "SPECIAL", "WORDS"))
-make_tiny = _CONFTEST.make_tiny
+NEGATIVE, POSITIVE = _CONFTEST.NEGATIVE, _CONFTEST.POSITIVE
 
 torch.set_num_threads(1)  # tiny models gain nothing from more
 

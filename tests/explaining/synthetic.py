@@ -17,12 +17,13 @@ from transferkit.specs import (
     RandomPrompt,
     Recipe,
     ScoreSpec,
+    Seq2seqReadout,
     TrainedPrompt,
     WordsSpec,
     key,
 )
 from transferkit.store import Store
-from transferkit.tasks.base import Label, LocalData, Task
+from transferkit.tasks.base import Answer, Label, LocalData, Task
 
 N, P, D, L, F = 120, 5, 12, 6, 40
 
@@ -40,6 +41,12 @@ def make_task(name, group, metric="accuracy"):
     )
 
 
+def make_text_task(name, group, metric="f1"):
+    source = LocalData(train="none.jsonl", sha256=name)
+    kind = "free" if metric.startswith("rouge") else "extractive"
+    return Task(name=name, source=source, answer=Answer(kind=kind), group=group, metric=metric)
+
+
 @dataclasses.dataclass(frozen=True)
 class SyntheticStudy:
     name: str = "synthetic"
@@ -52,13 +59,14 @@ class SyntheticStudy:
     )
     seeds: tuple = (0, 1)
     across: bool = True
+    readout: object = MaskedReadout()
 
     def specs_of(self):
         return [BackboneSpec(name=name, revision="0" * 40) for name in self.backbones]
 
     def prompts(self):
         return [
-            PromptSpec(backbone=b, readout=MaskedReadout(), task=t, seed=s, recipe=Recipe(prompt_length=P))
+            PromptSpec(backbone=b, readout=self.readout, task=t, seed=s, recipe=Recipe(prompt_length=P))
             for b in self.specs_of()
             for t in self.tasks
             for s in self.seeds
@@ -74,15 +82,16 @@ class SyntheticStudy:
 
     def scores(self):
         return [
-            ScoreSpec(source=source, backbone=b, readout=MaskedReadout(), task=t)
+            ScoreSpec(source=source, backbone=b, readout=self.readout, task=t)
             for b in self.specs_of()
             for t in self.tasks
             for source in self.sources(b)
+            if t.answer is None or not isinstance(source, Majority)
         ]
 
     def neuron_sets(self):
         return [
-            NeuronsSpec(source=source, backbone=b, readout=MaskedReadout())
+            NeuronsSpec(source=source, backbone=b, readout=self.readout)
             for b in self.specs_of()
             for source in self.sources(b)
             if isinstance(source, RandomPrompt) or (isinstance(source, TrainedPrompt) and source.backbone == b.name)
@@ -90,7 +99,7 @@ class SyntheticStudy:
 
     def words(self):
         return [
-            WordsSpec(source=source, backbone=b, readout=MaskedReadout())
+            WordsSpec(source=source, backbone=b, readout=self.readout)
             for b in self.specs_of()
             for source in self.sources(b)
             if isinstance(source, TrainedPrompt) and source.backbone == b.name
@@ -115,6 +124,38 @@ def chance_of_being_right(spec, groups):
     return skill if source.backbone == spec.backbone.name else 0.5 + (skill - 0.5) / 3
 
 
+def class_score(spec, skill, truth):
+    right = generator_of("score", key(spec)).random(N) < skill
+    predicted = np.where(right, truth, 1 - truth)
+    if isinstance(spec.source, Majority):
+        predicted = np.full(N, np.bincount(truth).argmax())
+    metrics = {"accuracy": float((predicted == truth).mean()), "macro_f1": f1(predicted, truth)}
+    return Score({**metrics, "legal": 0.75} if spec.readout.kind == "seq2seq" else metrics, predicted)
+
+
+def text_score(spec, skill, _truth):
+    """Graded numbers around a skill and, for short answers, whether they are quite right."""
+    draw = generator_of("score", key(spec))
+    each = np.round(np.clip(draw.normal(skill, 0.3, N), 0, 1), 2)
+    names = {"f1": each, "exact_match": (each == 1).astype(float)}
+    if spec.task.metric.startswith("rouge"):
+        names = {"rouge1": each, "rouge2": each / 2, "rougeL": each * 0.75}
+    values = {**names, "legal": (draw.random(N) < 0.9).astype(float)}
+    return Score({name: float(v.mean()) for name, v in values.items()}, None, values=values)
+
+
+def text_study(**fields):
+    """Two tasks with classes beside three whose answers are texts, on backbones that write."""
+    tasks = (
+        make_task("films", "sentiment"),
+        make_task("shops", "sentiment"),
+        make_text_task("asks", "qa"),
+        make_text_task("seeks", "qa", "exact_match"),
+        make_text_task("sums", "summarization", "rougeL"),
+    )
+    return SyntheticStudy(**{"tasks": tasks, "readout": Seq2seqReadout()} | fields)
+
+
 def f1(predicted, gold):
     from sklearn.metrics import f1_score
 
@@ -125,7 +166,7 @@ def fill(study, root, *, without=lambda spec: False):
     """Put every artifact of the study into a store, but those `without` names."""
     store = Store(root)
     groups = {task.name: task.group for task in study.tasks}
-    gold = {task.name: generator_of("gold", task.name).integers(0, 2, N) for task in study.tasks}
+    gold = {task.name: generator_of("gold", task.name).integers(0, task.n_classes or 1, N) for task in study.tasks}
     meta = {"host": "somewhere", "versions": {"transferkit": "0.1.0", "numpy": "2"}, "device": "cpu", "wall_s": 1.5}
 
     def put(spec, artifact, **more):
@@ -161,14 +202,8 @@ def fill(study, root, *, without=lambda spec: False):
         prompt = Prompt(vectors.astype(np.float32), initial.astype(np.float32), live, history, early=early)
         put(spec, prompt, alarms=alarms)
     for spec in study.scores():
-        draw = generator_of("score", key(spec))
-        truth = gold[spec.task.name]
-        right = draw.random(N) < chance_of_being_right(spec, groups)
-        predicted = np.where(right, truth, 1 - truth)
-        if isinstance(spec.source, Majority):
-            predicted = np.full(N, np.bincount(truth).argmax())
-        metrics = {"accuracy": float((predicted == truth).mean()), "macro_f1": f1(predicted, truth)}
-        put(spec, Score(metrics, predicted))
+        make = class_score if spec.task.answer is None else text_score
+        put(spec, make(spec, chance_of_being_right(spec, groups), gold[spec.task.name]))
     for spec in study.neuron_sets():
         source = spec.source
         base = generator_of("neurons", spec.backbone.name).random((L, F))

@@ -5,26 +5,35 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from executors.saved import make_tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prompts.toy_training import TASK, toy_examples
+from prompts.toy_training import READOUTS, TASK, toy_examples
+from tiny import make_tiny
 
-from transferkit import predictions
 from transferkit.artifacts import Prompt
 from transferkit.backbones import Backbone
 from transferkit.batches import Encoded, encode
 from transferkit.errors import InputError
 from transferkit.measures import activated, majority_score, nearest_words, score_all
-from transferkit.predictions import Entrant, class_scores, count_right, metrics_of
+from transferkit.predictions import (
+    Entrant,
+    Prefills,
+    class_scores,
+    classes,
+    count_right,
+    entrants,
+    metrics_of,
+    outcomes,
+    ready,
+)
 from transferkit.readouts import make_readout
-from transferkit.specs import EmbeddingReadout, MaskedReadout, NeuronSite, Placement
+from transferkit.specs import EmbeddingReadout, MaskedReadout, NeuronSite, Placement, ReadoutSpec
 from transferkit.tasks.base import Label
 
 EXAMPLES = toy_examples(("the", "very film food !"))
 LATE = Placement(entry="block", insert_after=2)
 END = Placement(where="end")
-KINDS = pytest.mark.parametrize("kind", [MaskedReadout(), EmbeddingReadout()], ids=lambda kind: kind.kind)
+KINDS = pytest.mark.parametrize("pooled", [False, True], ids=["words", "pooled"])
 
 
 def rows(n: int, seed: int, width: int = 32) -> torch.Tensor:
@@ -42,13 +51,20 @@ ENTRANTS = [
 ]
 
 
-def encoded(backbone: Backbone, kind: MaskedReadout | EmbeddingReadout) -> Encoded:
+def readout_of(backbone: Backbone, pooled: bool) -> ReadoutSpec:
+    if pooled and backbone.kind != "encoder":
+        pytest.skip("sentence vectors are those of encoders")
+    return EmbeddingReadout() if pooled else READOUTS[backbone.kind]
+
+
+def encoded(backbone: Backbone, kind: ReadoutSpec) -> Encoded:
     return encode(EXAMPLES, TASK, backbone, kind.kind, room=5)
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
 @KINDS
-def test_scores_equal_a_loop_over_examples(tiny: Backbone, kind: MaskedReadout | EmbeddingReadout) -> None:
+def test_scores_equal_a_loop_over_examples(tiny: Backbone, pooled: bool) -> None:
+    kind = readout_of(tiny, pooled)
     found = encoded(tiny, kind)
     readout = make_readout(kind, tiny, TASK)
     done = []
@@ -56,11 +72,15 @@ def test_scores_equal_a_loop_over_examples(tiny: Backbone, kind: MaskedReadout |
     assert sum(done) == len(ENTRANTS) * len(found)
     for entrant, score in zip(ENTRANTS, scores, strict=True):
         assert len(score.predicted) == len(found)
-        logits = []
+        logits, legal = [], []
         with torch.no_grad():
             for i in range(len(found)):
                 batch = found.batch(np.array([i]))
-                logits.append(readout.logits(tiny.enter(batch, entrant.vectors, entrant.placement), batch)[0].numpy())
+                state = tiny.enter(batch, entrant.vectors, entrant.placement)
+                hidden = tiny.finish(state, readout.rows(batch))
+                logits.append(readout.scores(hidden, batch)[0].numpy())
+                if not pooled:
+                    legal.append(tiny.head(hidden)[0, 0].argmax().item() in readout.label_ids)
         logits = np.stack(logits)
         sure = np.abs(logits[:, 0] - logits[:, 1]) > 1e-3
         assert np.array_equal(score.predicted[sure], logits.argmax(1)[sure])
@@ -70,13 +90,14 @@ def test_scores_equal_a_loop_over_examples(tiny: Backbone, kind: MaskedReadout |
         assert score.metrics["loss"] == pytest.approx(
             -np.log(chances[np.arange(len(found)), found.gold]).mean(), rel=1e-4
         )
+        assert score.values is None
+        assert score.metrics.get("legal") == (None if pooled else np.mean(legal))
 
 
 @KINDS
-def test_many_prompts_in_one_pass_equal_one_by_one_to_the_bit(
-    tiny: Backbone, kind: MaskedReadout | EmbeddingReadout
-) -> None:
+def test_many_prompts_in_one_pass_equal_one_by_one_to_the_bit(tiny: Backbone, pooled: bool) -> None:
     """On a CPU a score may not depend on which others were missing when it was measured."""
+    kind = readout_of(tiny, pooled)
     found, readout = encoded(tiny, kind), make_readout(kind, tiny, TASK)
     together = class_scores(tiny, readout, found, ENTRANTS, batch_size=8)
     for entrant, scores in zip(ENTRANTS, together, strict=True):
@@ -84,47 +105,46 @@ def test_many_prompts_in_one_pass_equal_one_by_one_to_the_bit(
         assert alone.tobytes() == scores.tobytes()
 
 
+class Elsewhere:
+    """Not "cpu" to whoever groups prompts."""
+
+    device = torch.device("cuda")
+
+
 @KINDS
 @pytest.mark.parametrize("cuda_rows", [1, 8, 1024])
 def test_tiling_prompts_along_the_batch_changes_nothing(
-    tiny: Backbone, kind: MaskedReadout | EmbeddingReadout, cuda_rows: int, monkeypatch: pytest.MonkeyPatch
+    tiny: Backbone, pooled: bool, cuda_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kind = readout_of(tiny, pooled)
     found, readout = encoded(tiny, kind), make_readout(kind, tiny, TASK)
     plain = class_scores(tiny, readout, found, ENTRANTS, batch_size=8)
-
-    class Elsewhere:
-        """The backbone, but not "cpu" to whoever groups prompts."""
-
-        device = torch.device("cuda")
-
-    kept = predictions._groups
+    kept = entrants.groups
     seen = []
 
-    def groups(entrants: list[Entrant], _backbone: Backbone, n_examples: int) -> list[list[int]]:
-        seen.extend(kept(entrants, Elsewhere, n_examples))
-        return kept(entrants, Elsewhere, n_examples)
+    def groups(asked: list[Entrant], _backbone: Backbone, size: int) -> list[list[int]]:
+        seen.extend(kept(asked, Elsewhere, size))
+        return kept(asked, Elsewhere, size)
 
-    monkeypatch.setattr(predictions, "CUDA_ROWS", cuda_rows)
-    monkeypatch.setattr(predictions, "_groups", groups)
+    monkeypatch.setattr(classes, "CUDA_ROWS", cuda_rows)
+    monkeypatch.setattr(entrants, "groups", groups)
     tiled = class_scores(tiny, readout, found, ENTRANTS, batch_size=8)
     for one, other in zip(plain, tiled, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
-    assert max(map(len, seen)) == {1: 1, 8: 2, 1024: 3}[cuda_rows]
+    assert max(map(len, seen)) == {1: 1, 8: 1, 1024: 3}[cuda_rows]
 
 
 def test_groups_hold_prompts_of_one_shape_and_place() -> None:
-    class Elsewhere:
-        device = torch.device("cuda")
-
-    assert predictions._groups(ENTRANTS, Elsewhere, 8) == [[0], [1, 2, 6], [3], [4], [5]]
-    assert predictions._groups(ENTRANTS, make_tiny("bert"), 8) == [[i] for i in range(7)]
+    assert entrants.groups(ENTRANTS, Elsewhere, 8) == [[0], [1, 2, 6], [3], [4], [5]]
+    assert entrants.groups(ENTRANTS, Elsewhere, 2) == [[0], [1, 2], [6], [3], [4], [5]]
+    assert entrants.groups(ENTRANTS, make_tiny("bert"), 8) == [[i] for i in range(7)]
 
 
 def test_nothing_before_the_text_may_be_tiled_too(tiny_bert: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     found, readout = encoded(tiny_bert, MaskedReadout()), make_readout(MaskedReadout(), tiny_bert, TASK)
     none = [Entrant(None, Placement())] * 2
     plain = class_scores(tiny_bert, readout, found, none, batch_size=8)
-    monkeypatch.setattr(predictions, "_groups", lambda *_args: [[0, 1]])
+    monkeypatch.setattr(entrants, "groups", lambda *_args: [[0, 1]])
     for one, other in zip(plain, class_scores(tiny_bert, readout, found, none, batch_size=8), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
@@ -134,6 +154,27 @@ def test_batch_size_changes_no_prediction(tiny_bert: Backbone) -> None:
     (one,) = class_scores(tiny_bert, readout, found, ENTRANTS[1:2], batch_size=1)
     (all_at_once,) = class_scores(tiny_bert, readout, found, ENTRANTS[1:2], batch_size=1000)
     np.testing.assert_allclose(one, all_at_once, rtol=1e-4, atol=1e-4)
+
+
+def test_outcomes_say_how_many_answers_there_are_and_look_at_the_vocabulary_only_when_asked(
+    tiny_bert: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, readout = encoded(tiny_bert, MaskedReadout()), make_readout(MaskedReadout(), tiny_bert, TASK)
+    asked = []
+    kept = Backbone.head
+    monkeypatch.setattr(Backbone, "head", lambda self, rows, ids=None: asked.append(ids) or kept(self, rows, ids))
+    (plain,) = outcomes(TASK, tiny_bert, readout, found, ENTRANTS[1:2], batch_size=8)
+    assert None not in asked
+    (legal,) = outcomes(TASK, tiny_bert, readout, found, ENTRANTS[1:2], batch_size=8, legal=True)
+    assert None in asked
+    assert plain.metrics == {name: value for name, value in legal.metrics.items() if name != "legal"}
+    assert np.array_equal(plain.predicted, legal.predicted)
+    assert plain.n_distinct == len(set(plain.predicted.tolist()))
+    assert plain.values is None
+
+
+def test_scores_that_are_not_finite_have_an_infinite_loss() -> None:
+    assert metrics_of(TASK, np.array([0, 1]), np.array([[0.0, np.nan], [1.0, 2.0]]))["loss"] == np.inf
 
 
 def test_majority_is_the_training_splits() -> None:
@@ -177,21 +218,77 @@ def test_loss_of_a_confident_mistake_is_large_and_finite() -> None:
     assert found["accuracy"] == 0.5
 
 
+# --- prompts computed once -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("placement", [Placement(), Placement(entry="block"), LATE])
+def test_what_is_computed_of_a_causal_prompt_serves_every_split(
+    placement: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpt2 = make_tiny("gpt2")
+    kind = READOUTS[gpt2.kind]
+    found, readout = encoded(gpt2, kind), make_readout(kind, gpt2, TASK)
+
+    def named(kept: Prefills | None) -> list[Entrant]:
+        return [Entrant(rows(3, seed), placement, str(seed), kept) for seed in range(4)]
+
+    alone = class_scores(gpt2, readout, found, named(None), batch_size=8)
+    computed = []
+    prefill = Backbone.prefill
+    monkeypatch.setattr(Backbone, "prefill", lambda self, *args: computed.append(args) or prefill(self, *args))
+    one = 2 * (4 - placement.insert_after) * 3 * 32 * 4  # keys and values, blocks, rows, width, bytes
+    for limit, n_computed in ((2**30, 4), (2 * one, 4 + 2 + 2), (one - 1, 12)):
+        computed.clear()
+        kept = Prefills(limit)
+        for _ in range(3):
+            again = score_all(TASK, gpt2, readout, found, named(kept), batch_size=8)
+            for score, scores in zip(again, alone, strict=True):
+                assert np.array_equal(score.predicted, scores.argmax(1))
+                assert score.metrics["loss"] == metrics_of(TASK, found.gold, scores)["loss"]
+        assert len(computed) == n_computed
+
+
+def test_prompts_computed_one_by_one_stand_together() -> None:
+    llama, kept = make_tiny("llama"), Prefills()
+    both = torch.stack([rows(3, 0), rows(3, 1)])
+    together = ready([Entrant(one, Placement(), str(i), kept) for i, one in enumerate(both)], llama)
+    expected = llama.prefill(both, Placement())
+    for found, one in zip((*together.keys, *together.values), (*expected.keys, *expected.values), strict=True):
+        torch.testing.assert_close(found, one, rtol=1e-5, atol=1e-5)
+    assert ready([Entrant(None, Placement(), "none", kept)], llama) is None
+
+
+def test_prompts_of_encoders_are_nothing_to_keep(tiny_bert: Backbone) -> None:
+    kept, vectors = Prefills(), rows(3, 0)
+    assert torch.equal(ready([Entrant(vectors, Placement(), "a", kept)], tiny_bert), vectors[None])
+    assert kept._kept == {}
+
+
 # --- neurons ---------------------------------------------------------------------------------------------------------
+DECODERS = ("llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma3_text")
 PATHS = {
     "distilbert": ("ffn.lin1", "ffn.lin2"),
-    "bert": ("intermediate.dense", "output.dense"),
-    "roberta": ("intermediate.dense", "output.dense"),
-    "mpnet": ("intermediate.dense", "output.dense"),
+    "modernbert": ("mlp.Wi", "mlp.Wo"),
+    "gpt2": ("mlp.c_fc", "mlp.c_proj"),
+    **dict.fromkeys(("bert", "roberta", "mpnet", "deberta-v2"), ("intermediate.dense", "output.dense")),
+    **dict.fromkeys(DECODERS, ("mlp.gate_proj", "mlp.down_proj")),
 }
 
 
+def paths(backbone: Backbone, index: int) -> tuple[str, str]:
+    if backbone.kind != "encoder-decoder":
+        return PATHS[backbone.config.model_type]
+    layer = f"layer.{1 if index < backbone.stack.n_encoder else 2}.DenseReluDense"
+    return f"{layer}.{'wi_0' if backbone.config.is_gated_act else 'wi'}", f"{layer}.wo"
+
+
 def hand_made(backbone: Backbone, ids: list[int], prompt: torch.Tensor | None, row: int, tensor: str) -> np.ndarray:
-    """Run the stock model on one row of ids behind a prompt and read its feed-forward layers with own hooks."""
+    """Run the stock model on one row of ids behind a prompt and read its feed-forward layers with own hooks.
+
+    A decoder's blocks see one row, which stands in for the last.
+    """
     seen = []
-    up, down = PATHS[backbone.config.model_type]
     handles = []
-    for block in backbone.blocks:
+    for index, block in enumerate(backbone.blocks):
+        up, down = paths(backbone, index)
         if tensor == "pre":
             hook = block.get_submodule(up).register_forward_hook(lambda _m, _i, out: seen.append(out[0]))
         else:
@@ -201,40 +298,64 @@ def hand_made(backbone: Backbone, ids: list[int], prompt: torch.Tensor | None, r
     n_prompt = 0 if prompt is None else len(prompt)
     if prompt is not None:
         shown = torch.cat([prompt[None], shown], dim=1)
+    more = {} if backbone.kind == "encoder" else {"use_cache": False}
+    if backbone.kind == "encoder-decoder":
+        more["decoder_input_ids"] = torch.tensor([[backbone.config.decoder_start_token_id]])
     with torch.no_grad():
-        backbone.base(inputs_embeds=shown, attention_mask=torch.ones(shown.shape[:2], dtype=torch.long))
+        backbone.base(inputs_embeds=shown, attention_mask=torch.ones(shown.shape[:2], dtype=torch.long), **more)
     for handle in handles:
         handle.remove()
-    return torch.stack([activity[n_prompt + row] for activity in seen]).numpy()
+    n_text = backbone.stack.n_encoder or backbone.n_blocks
+    found = [activity[n_prompt + row if i < n_text else 0] for i, activity in enumerate(seen)]
+    return torch.stack([row[: row.shape[0] // 2] if len(row) == 128 else row for row in found]).numpy()
+
+
+def empty(backbone: Backbone, pooled: bool) -> tuple[list[int], int]:
+    """The tokens of an empty text, and the row that answers."""
+    tokenizer = backbone.tokenizer
+    if backbone.kind == "decoder":
+        return [tokenizer.bos_token_id], 0
+    if backbone.kind == "encoder-decoder":
+        return [tokenizer.eos_token_id], 0
+    middle = [] if pooled else [tokenizer.mask_token_id]
+    return [tokenizer.cls_token_id, *middle, tokenizer.sep_token_id], len(middle)
 
 
 @pytest.mark.parametrize("tensor", ["pre", "post"])
-@pytest.mark.parametrize("has_mask", [True, False])
-def test_neurons_equal_hand_made_hooks(tiny: Backbone, tensor: str, has_mask: bool) -> None:
-    tokenizer = tiny.tokenizer
-    middle = [tokenizer.mask_token_id] if has_mask else []
-    ids = [tokenizer.cls_token_id, *middle, tokenizer.sep_token_id]
-    at = {"answer": 1 if has_mask else 0, "first": 0, "last": len(ids) - 1}
+@KINDS
+def test_neurons_equal_hand_made_hooks(tiny: Backbone, tensor: str, pooled: bool) -> None:
+    kind = readout_of(tiny, pooled).kind
+    ids, answer = empty(tiny, pooled)
+    at = {"answer": answer, "first": 0, "last": len(ids) - 1}
     for position, row in at.items():
         site = NeuronSite(tensor=tensor, position=position, threshold=0.05)
-        found = activated(tiny, ENTRANTS[:4], site, has_mask=has_mask)
+        found = activated(tiny, ENTRANTS[:4], site, readout=kind)
         for entrant, neurons in zip(ENTRANTS[:4], found, strict=True):
             activity = hand_made(tiny, ids, entrant.vectors, row, tensor)
-            assert neurons.active.shape == (4, 64)
+            assert neurons.active.shape == (tiny.n_blocks, 64)
             sure = np.abs(activity - 0.05) > 1e-4
             assert np.array_equal(neurons.active[sure], (activity > 0.05)[sure])
             assert 0 < neurons.active.sum() < neurons.active.size
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in tiny.model.modules())
 
 
-def test_prompts_activate_different_neurons(tiny_bert: Backbone) -> None:
-    found = activated(tiny_bert, ENTRANTS[:3], NeuronSite(), has_mask=True)
+def test_prompts_activate_different_neurons(tiny: Backbone) -> None:
+    found = activated(tiny, ENTRANTS[:3], NeuronSite(), readout=READOUTS[tiny.kind].kind)
     assert len({neurons.active.tobytes() for neurons in found}) == 3
+
+
+def test_neurons_use_what_was_computed_of_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpt2, kept = make_tiny("gpt2"), Prefills()
+    named = [Entrant(rows(3, seed), Placement(), str(seed), kept) for seed in range(2)]
+    expected = activated(gpt2, named, NeuronSite(), readout="causal")
+    monkeypatch.setattr(Backbone, "prefill", lambda *_args: pytest.fail("computed again"))
+    for one, other in zip(activated(gpt2, named, NeuronSite(), readout="causal"), expected, strict=True):
+        assert np.array_equal(one.active, other.active)
 
 
 def test_prompts_above_block_0_are_refused(tiny_bert: Backbone) -> None:
     with pytest.raises(InputError, match=r"above block 0.*\n.*leave out neurons"):
-        activated(tiny_bert, [Entrant(rows(3, 0), LATE)], NeuronSite(), has_mask=True)
+        activated(tiny_bert, [Entrant(rows(3, 0), LATE)], NeuronSite(), readout="masked")
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

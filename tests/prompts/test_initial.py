@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from executors.saved import SPECIAL, WORDS
 from prompts.toy_training import TASK
+from tiny import SPECIAL, WORDS
 
 from transferkit.backbones import Backbone
 from transferkit.errors import InputError
 from transferkit.prompts import initial as module
 from transferkit.prompts import make_initial
 from transferkit.prompts.initial import frequent_ids
-from transferkit.prompts.training import STREAM as TRAINING_STREAM
+from transferkit.prompts.runs import STREAM as TRAINING_STREAM
 from transferkit.specs import (
     Initial,
     LabelWordsInitial,

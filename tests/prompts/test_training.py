@@ -3,21 +3,26 @@
 import dataclasses
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from executors.saved import make_tiny
+from backbones.stock import stock_logits
 from prompts.toy_training import TASK, Toy, toy_recipe
+from tiny import make_tiny
 
 from transferkit.artifacts import Prompt
-from transferkit.backbones import Backbone
+from transferkit.backbones import Backbone, State
 from transferkit.errors import RunError, StoreError
-from transferkit.predictions import Entrant, class_scores, metrics_of
-from transferkit.prompts import checkpoint, training
-from transferkit.readouts import loss, make_readout
-from transferkit.specs import EmbeddingReadout, MaskedReadout, NormalInitial, Placement, Recipe
+from transferkit.groups import training_groups
+from transferkit.passes import Room
+from transferkit.predictions import Entrant, Outcome, class_scores, metrics_of
+from transferkit.prompts import Job, checkpoint, runs, steps, train, train_together, training
+from transferkit.prompts.peft import peft_facts
+from transferkit.readouts import losses, make_readout
+from transferkit.specs import EmbeddingReadout, MaskedReadout, NormalInitial, Placement, PromptSpec, Recipe
 from transferkit.tasks.base import Label
 
 
@@ -90,8 +95,7 @@ def test_what_is_kept_scores_what_the_history_says(tiny: Backbone, tmp_path: Pat
 
 def test_peft_facts_stand_only_where_peft_has_such_prompts(tiny: Backbone, tmp_path: Path) -> None:
     prompt, _ = Toy.of(tiny, toy_recipe(steps=1)).run(tmp_path / "front")
-    expected = {"base_model_name_or_path": tiny.upstream, "num_attention_heads": 4, "num_layers": 4}
-    assert prompt.peft == expected
+    assert prompt.peft == peft_facts(tiny, Placement())
     assert prompt.live.all()
     for number, placement in enumerate([Placement(where="end"), Placement(entry="block")]):
         prompt, _ = Toy.of(tiny, toy_recipe(steps=1, placement=placement)).run(tmp_path / str(number))
@@ -107,14 +111,12 @@ def test_a_flat_update_equals_plain_autograd(tiny: Backbone, tmp_path: Path) -> 
     rows = torch.nn.Parameter(toy.initial.clone())
     optimizer = torch.optim.AdamW([rows], weight_decay=0.1)
     names = [tiny.tokenizer.convert_tokens_to_ids(label.word) for label in TASK.labels]
-    order = toy.data.train.shuffled(8, np.random.default_rng([0, training.STREAM, 0]))
+    order = toy.data.train.shuffled(8, np.random.default_rng([0, runs.STREAM, 0]))
     for step in range(2):
         batch = toy.data.train.batch(order[step])
-        shown = torch.cat([rows.expand(8, -1, -1), tiny.words(batch.ids)], dim=1)
-        mask = torch.cat([torch.ones(8, 3, dtype=torch.long), batch.mask.long()], dim=1)
-        logits = tiny.model(inputs_embeds=shown, attention_mask=mask).logits[torch.arange(8), batch.answer + 3][
-            :, names
-        ]
+        if tiny.kind == "encoder-decoder":
+            batch = dataclasses.replace(batch, decoder_ids=torch.full((8, 1), tiny.config.decoder_start_token_id))
+        logits = stock_logits(tiny, batch, rows)[torch.arange(8), batch.answer][:, names]
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(logits, batch.gold).backward()
         torch.nn.utils.clip_grad_norm_([rows], 0.5)
@@ -131,7 +133,7 @@ def test_the_gradient_is_that_of_finite_differences(kind: MaskedReadout | Embedd
     batch = toy.data.train.batch(np.arange(6))
 
     def value(rows: torch.Tensor) -> torch.Tensor:
-        return loss(toy.readout.logits(backbone.enter(batch, rows, Placement()), batch).double(), batch.gold)
+        return losses(toy.readout.logits(backbone.enter(batch, rows, Placement()), batch).double(), batch.gold).mean()
 
     rows = toy.initial.double().requires_grad_()
     (gradient,) = torch.autograd.grad(value(rows), rows)
@@ -169,10 +171,10 @@ def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
     """Let evaluations return these scores, the first being that of the untrained start."""
     said = iter(scores)
 
-    def metrics(*_args: object) -> dict[str, float]:
-        return {"accuracy": next(said), "loss": 0.5}
+    def outcomes(*_args: object, **_kwargs: object) -> list[Outcome]:
+        return [Outcome({"accuracy": next(said), "loss": 0.5}, None, None, n_distinct=2)]
 
-    monkeypatch.setattr(training, "metrics_of", metrics)
+    monkeypatch.setattr(training, "outcomes", outcomes)
 
 
 @pytest.mark.parametrize(
@@ -215,12 +217,12 @@ def test_ties_go_to_the_lower_loss_then_the_earlier(
 ) -> None:
     said = iter([(0.9, 0.1), (0.5, 0.7), (0.5, 0.6), (0.5, 0.6), (0.4, 0.1)])
 
-    def metrics(*_args: object) -> dict[str, float]:
-        return dict(zip(("accuracy", "loss"), next(said), strict=True))
+    def outcomes(*_args: object, **_kwargs: object) -> list[Outcome]:
+        return [Outcome(dict(zip(("accuracy", "loss"), next(said), strict=True)), None, None, n_distinct=2)]
 
     toy = Toy.of(tiny_bert, toy_recipe(steps=4, evaluate_every=1))
     with monkeypatch.context() as patched:
-        patched.setattr(training, "metrics_of", metrics)
+        patched.setattr(training, "outcomes", outcomes)
         prompt, _ = toy.run(tmp_path / "tied")
     second, _ = toy.changed(steps=2, select="last").run(tmp_path / "second")
     assert np.array_equal(prompt.vectors, second.vectors)
@@ -241,19 +243,19 @@ def test_the_tasks_metric_chooses(tiny_bert: Backbone, tmp_path: Path) -> None:
 
 
 def test_training_never_sees_the_report_split() -> None:
-    assert {field.name for field in dataclasses.fields(training.Data)} == {"train", "selection"}
+    assert {field.name for field in dataclasses.fields(runs.Data)} == {"train", "selection"}
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
 def test_a_loss_that_is_not_finite_names_step_and_fix(
     tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = iter([0.5, 0.4, math.nan])
+    values = iter([0.5, 0.4, math.nan, 0.3])
 
     def bad_loss(logits: torch.Tensor, _gold: torch.Tensor) -> torch.Tensor:
-        return logits.sum() * 0 + next(values)
+        return logits.sum(1) * 0 + next(values)
 
-    monkeypatch.setattr(training, "loss", bad_loss)
+    monkeypatch.setattr(steps, "losses", bad_loss)
     with pytest.raises(
         RunError, match=r"toy, seed 0: the loss is nan at step 3\n.*learning_rate \(now 0.05\).*clip_norm"
     ):
@@ -270,11 +272,11 @@ def test_a_failed_step_leaves_dropout_off(tmp_path: Path, monkeypatch: pytest.Mo
     backbone = make_tiny("bert")
 
     def fail(*_args: object, **_kwargs: object) -> None:
-        raise torch.OutOfMemoryError
+        raise RuntimeError("on purpose")
 
     toy = Toy.of(backbone, toy_recipe(backbone_dropout=True))
-    monkeypatch.setattr(training, "loss", fail)
-    with pytest.raises(torch.OutOfMemoryError):
+    monkeypatch.setattr(steps, "losses", fail)
+    with pytest.raises(RuntimeError, match="on purpose"):
         toy.run(tmp_path)
     assert not backbone.model.training
 
@@ -299,7 +301,7 @@ def interrupted(toy: Toy, scratch: Path, rng: random.Random, times: int) -> tupl
     """Train with interruptions after random numbers of steps, then to the end."""
     n_broken = 0
     for _ in range(times):
-        left = rng.randint(1, toy.spec.recipe.steps - 1)
+        left = rng.randint(1, min(4, toy.spec.recipe.steps - 1))
 
         def progress(n: int) -> None:
             nonlocal left
@@ -328,8 +330,8 @@ RESUMED: list[Recipe] = [
 
 
 @pytest.mark.parametrize("number", range(len(RESUMED)))
-def test_interrupted_equals_undisturbed(tiny: Backbone, tmp_path: Path, number: int) -> None:
-    toy = Toy.of(tiny, RESUMED[number], seed=number)
+def test_interrupted_equals_undisturbed(tiny_masked: Backbone, tmp_path: Path, number: int) -> None:
+    toy = Toy.of(tiny_masked, RESUMED[number], seed=number)
     whole, _ = toy.run(tmp_path / "whole")
     whole.write(tmp_path / "whole")
     broken, n_broken = interrupted(toy, tmp_path / "broken", random.Random(number), times=4)
@@ -408,10 +410,155 @@ def test_seeds_differ_in_start_and_order(tiny_bert: Backbone, tmp_path: Path) ->
 def test_an_epoch_shows_every_example_once_and_epochs_differ(tiny_bert: Backbone) -> None:
     toy = Toy.of(tiny_bert, toy_recipe(batch_size=7))
     n = -(-len(toy.data.train) // 7)
-    batches = training._batches(toy.data.train, toy.spec, 0)
+    batches = runs.batches(toy.data.train, toy.spec, 0)
     epochs = [[next(batches).index.tolist() for _ in range(n)] for _ in range(2)]
     assert [sorted(i for index in epoch for i in index) for epoch in epochs] == [list(range(len(toy.data.train)))] * 2
     assert epochs[0] != epochs[1]
     for step in range(2 * n):
-        later = training._batches(toy.data.train, toy.spec, step)
+        later = runs.batches(toy.data.train, toy.spec, step)
         assert next(later).index.tolist() == (epochs[0] + epochs[1])[step]
+
+
+# --- how many at once ------------------------------------------------------------------------------------------------
+# A step of AdamW has the size of the learning rate, 0.05, however small its gradient.
+SAME = {"rtol": 1e-4, "atol": 2e-3}
+
+
+@pytest.mark.parametrize("most", [1, 3, 5])
+@pytest.mark.parametrize("kind", [MaskedReadout(), EmbeddingReadout()], ids=lambda kind: kind.kind)
+def test_micro_batches_give_the_numbers_of_whole_ones(
+    tiny_bert: Backbone, tmp_path: Path, kind: MaskedReadout | EmbeddingReadout, most: int
+) -> None:
+    toy = Toy.of(tiny_bert, toy_recipe(batch_size=7), kind=kind)  # 7 divides into neither 3s nor 5s
+    whole, _ = toy.run(tmp_path / "whole")
+    pieces, _ = train(toy.job(tmp_path / "pieces"), tiny_bert, room=Room(most))
+    np.testing.assert_allclose(pieces.vectors, whole.vectors, **SAME)
+    for one, other in zip(pieces.history, whole.history, strict=True):
+        for name in one:
+            assert one[name] == (None if other[name] is None else pytest.approx(other[name], rel=1e-3))
+
+
+@pytest.mark.parametrize("placement", [Placement(), Placement(where="end"), Placement(entry="block", insert_after=2)])
+def test_prompts_trained_together_are_those_trained_alone(tiny: Backbone, tmp_path: Path, placement: Placement) -> None:
+    recipe = toy_recipe(batch_size=7, placement=placement)
+    toys = [Toy.of(tiny, recipe, seed=seed, n_train=n) for seed, n in ((0, 6), (1, 4), (2, 6))]
+    alone = [toy.run(tmp_path / f"alone{i}")[0] for i, toy in enumerate(toys)]
+    together = train_together([toy.job(tmp_path / f"together{i}") for i, toy in enumerate(toys)], tiny)
+    for one, found in zip(alone, together, strict=True):
+        assert not isinstance(found, RunError)
+        np.testing.assert_allclose(found[0].vectors, one.vectors, **SAME)
+        assert [row["step"] for row in found[0].history] == [row["step"] for row in one.history]
+
+
+@pytest.mark.parametrize("size", [100, 6])
+def test_a_shared_pass_gives_each_prompt_its_own_gradient(tiny: Backbone, tmp_path: Path, size: int) -> None:
+    jobs = [Toy.of(tiny, toy_recipe(), seed=seed).job(tmp_path / str(seed)) for seed in range(3)]
+    active = [
+        (job, runs.Run.begin(job, tiny), job.data.train.batch(np.arange(n)))
+        for job, n in zip(jobs, (8, 8, 5), strict=True)
+    ]
+    values = steps._gradients(tiny, active, size)
+    together = [run.vectors.grad.clone() for _, run, _ in active]
+    for one, value, gradient in zip(active, values, together, strict=True):
+        (alone,) = steps._gradients(tiny, [one], 100)
+        torch.testing.assert_close(value, alone, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(gradient, one[1].vectors.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_together_and_in_micro_batches(tiny_bert: Backbone, tmp_path: Path) -> None:
+    toys = [Toy.of(tiny_bert, toy_recipe(), seed=seed) for seed in range(3)]
+    alone = [toy.run(tmp_path / f"alone{i}")[0] for i, toy in enumerate(toys)]
+    jobs = [toy.job(tmp_path / f"together{i}") for i, toy in enumerate(toys)]
+    for one, found in zip(alone, train_together(jobs, tiny_bert, room=Room(7)), strict=True):
+        np.testing.assert_allclose(found[0].vectors, one.vectors, **SAME)
+
+
+def test_one_that_diverges_does_not_take_the_others_along(tiny_bert: Backbone, tmp_path: Path) -> None:
+    toys = [Toy.of(tiny_bert, toy_recipe(), seed=seed) for seed in range(2)]
+    alone, _ = toys[1].run(tmp_path / "alone")
+    sick = dataclasses.replace(toys[0], initial=torch.full_like(toys[0].initial, 1e30))
+    bad, good = train_together([sick.job(tmp_path / "bad"), toys[1].job(tmp_path / "good")], tiny_bert)
+    assert isinstance(bad, RunError)
+    assert not isinstance(good, RunError)
+    np.testing.assert_allclose(good[0].vectors, alone.vectors, **SAME)
+
+
+def test_together_interrupted_equals_undisturbed(tiny_bert: Backbone, tmp_path: Path) -> None:
+    toys = [Toy.of(tiny_bert, toy_recipe(steps=14), seed=seed) for seed in range(2)]
+
+    def jobs(name: str) -> list[Job]:
+        return [toy.job(tmp_path / name / str(i)) for i, toy in enumerate(toys)]
+
+    whole = train_together(jobs("whole"), tiny_bert)
+
+    def stop_at(n: int) -> Callable[[int], None]:
+        done = []
+
+        def progress(steps: int) -> None:
+            done.append(steps)
+            if sum(done) >= n:
+                raise Interrupted
+
+        return progress
+
+    for n in (11, 21):
+        with pytest.raises(Interrupted):
+            train_together(jobs("broken"), tiny_bert, progress=stop_at(n))
+    again = train_together(jobs("broken"), tiny_bert)
+    for one, other in zip(whole, again, strict=True):
+        assert np.array_equal(one[0].vectors, other[0].vectors)
+        assert one[0].history == other[0].history
+    left = train_together(jobs("broken")[1:], tiny_bert)  # the first was put away when the process was killed
+    assert np.array_equal(left[0][0].vectors, whole[1][0].vectors)
+
+
+class Small:
+    """A backbone's `finish` on a machine where only so many examples fit."""
+
+    def __init__(self, backbone: Backbone, fits: int) -> None:
+        self.finish, self.fits, self.seen = backbone.finish, fits, []
+
+    def __call__(self, state: State, rows: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(rows))
+        if len(rows) > self.fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.finish(state, rows)
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    backbone = make_tiny("bert")
+    toy = Toy.of(backbone, toy_recipe(steps=3, evaluate_every=3))
+    whole, _ = toy.run(tmp_path / "whole")
+    small = Small(backbone, fits=3)
+    monkeypatch.setattr(backbone, "finish", small)
+    room = Room()
+    found, _ = train(toy.job(tmp_path / "small"), backbone, room=room)
+    np.testing.assert_allclose(found.vectors, whole.vectors, **SAME)
+    assert room.most == 2
+    assert max(small.seen[5:]) == 2
+    assert "memory ran out with 4 examples at once: going on with 2" in caplog.text
+
+
+def test_an_example_that_does_not_fit_alone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = make_tiny("bert")
+    toy = Toy.of(backbone, toy_recipe())
+    monkeypatch.setattr(backbone, "finish", Small(backbone, fits=0))
+    with pytest.raises(RunError, match=r"one example alone does not fit.*\n.*lower max_tokens"):
+        toy.run(tmp_path)
+
+
+def test_groups_fill_a_step_and_no_more() -> None:
+    spec = Toy.of(make_tiny("bert"), toy_recipe(batch_size=2, prompt_length=4)).spec  # 2 × (4 + 16) rows
+
+    def specs(n: int, **fields: object) -> list[PromptSpec]:
+        recipe = dataclasses.replace(spec.recipe, **fields)
+        return [dataclasses.replace(spec, seed=seed, recipe=recipe) for seed in range(n)]
+
+    assert [len(group) for group in training_groups(specs(12), "cpu")] == [5, 5, 2]
+    assert [len(group) for group in training_groups(specs(3, batch_size=16), "cpu")] == [1, 1, 1]
+    assert [len(group) for group in training_groups(specs(3, batch_size=16), "cuda")] == [3]
+    assert [len(group) for group in training_groups(specs(2, backbone_dropout=True), "cuda")] == [1, 1]
+    mixed = training_groups([*specs(2), *specs(2, learning_rate=0.5)], "cpu")
+    assert [[s.recipe.learning_rate for s in group] for group in mixed] == [[0.05] * 2, [0.5] * 2]

@@ -12,9 +12,9 @@ from transferkit.artifacts import Prompt
 from transferkit.backbones import Backbone
 from transferkit.batches import Encoded, encode
 from transferkit.examples import Examples
-from transferkit.prompts import Data, Progress, make_initial, train
+from transferkit.prompts import Data, Job, Progress, make_initial, train
 from transferkit.readouts import Readout, make_readout
-from transferkit.specs import EmbeddingReadout, MaskedReadout, PromptSpec, Recipe
+from transferkit.specs import CausalReadout, MaskedReadout, PromptSpec, ReadoutSpec, Recipe, Seq2seqReadout
 from transferkit.tasks.base import Label, LocalData, Task
 
 TASK = Task(
@@ -26,6 +26,7 @@ TASK = Task(
     ),
     max_tokens=32,
 )
+READOUTS = {"encoder": MaskedReadout(), "decoder": CausalReadout(), "encoder-decoder": Seq2seqReadout()}
 TAILS = ("the", "a", "it was", "very", "film", "food", "really", "not", ". the", "! it")
 
 
@@ -62,10 +63,10 @@ class Toy:
         recipe: Recipe,
         *,
         seed: int = 0,
-        kind: MaskedReadout | EmbeddingReadout | None = None,
+        kind: ReadoutSpec | None = None,
         n_train: int = 6,
     ) -> "Toy":
-        kind = kind or MaskedReadout()
+        kind = kind or READOUTS[backbone.kind]
         spec = PromptSpec(backbone=backbone.spec, readout=kind, task=TASK, seed=seed, recipe=recipe)
 
         def encoded(tails: tuple[str, ...]) -> Encoded:
@@ -78,10 +79,11 @@ class Toy:
         return cls(spec, backbone, make_readout(kind, backbone, TASK), data, initial)
 
     def run(self, scratch: Path, progress: Progress = lambda _n: None) -> tuple[Prompt, dict[str, object]]:
+        return train(self.job(scratch), self.backbone, progress=progress)
+
+    def job(self, scratch: Path) -> Job:
         scratch.mkdir(exist_ok=True, parents=True)
-        return train(
-            self.spec, self.backbone, self.readout, self.data, initial=self.initial, scratch=scratch, progress=progress
-        )
+        return Job(self.spec, self.readout, self.data, self.initial, scratch)
 
     def changed(self, **fields: object) -> "Toy":
         recipe = dataclasses.replace(self.spec.recipe, **fields)

@@ -44,9 +44,9 @@ def prompts(draw: st.DrawFn) -> Prompt:
     names = draw(st.lists(st.sampled_from(["step", "train_loss", "selection_score"]), unique=True, min_size=1))
     cells = {"step": st.integers(0, 10**12), "train_loss": st.none() | FLOATS, "selection_score": FLOATS}
     history = draw(st.lists(st.fixed_dictionaries({name: cells[name] for name in names}), max_size=4))
-    peft = st.none() | st.fixed_dictionaries(
-        {"base_model_name_or_path": WORDS, "num_attention_heads": st.integers(1, 9), "num_layers": st.integers(1, 9)}
-    )
+    sizes = {"num_attention_heads": st.integers(1, 9), "num_layers": st.integers(1, 9)}
+    heads = st.sampled_from(["FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_2_SEQ_LM"])
+    peft = st.none() | st.fixed_dictionaries({"base_model_name_or_path": WORDS, **sizes, "task_type": heads})
     live = draw(arrays.arrays(bool, shape[0]))
     return Prompt(draw(rows), draw(st.none() | rows), live, history, draw(peft), draw(st.none() | rows))
 
@@ -106,6 +106,34 @@ def test_scores_round_trip(metrics: dict[str, float], predicted: list[int], n_tr
     assert again.predicted.dtype == np.int64
     assert again.predicted.tolist() == predicted
     assert again.n_truncated == n_truncated
+    assert again.n == len(predicted)
+    assert again.values is None
+
+
+@QUICK
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_scores_of_texts_round_trip(each: list[float]) -> None:
+    values = {"f1": np.array(each), "legal": np.ones(len(each))}
+    again = round_trip(Score({"f1": 0.5}, None, 3, values))
+    assert again.predicted is None
+    assert again.n == len(each)
+    assert {name: of.tolist() for name, of in again.values.items()} == {
+        name: of.tolist() for name, of in values.items()
+    }
+    assert {of.dtype for of in again.values.values()} == {np.dtype(np.float64)}
+
+
+def test_scores_kept_before_there_were_texts_are_read_and_written_alike(tmp_path: Path) -> None:
+    text = '{"metrics": {"accuracy": 0.5}, "n": 2, "n_truncated": 1, "predicted": [0, 1]}\n'
+    (tmp_path / "score.json").write_text(text)
+    score = Score.read(tmp_path)
+    assert (score.predicted.tolist(), score.values, score.n) == ([0, 1], None, 2)
+    score.write(tmp_path)
+    assert (tmp_path / "score.json").read_text() == text
+
+
+def test_a_score_may_hold_its_metrics_alone() -> None:
+    assert Score({"f1": 1.0}, None).n == Score({"f1": 1.0}, None, values={}).n == 0
 
 
 @QUICK

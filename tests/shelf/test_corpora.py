@@ -6,7 +6,8 @@ import json
 import pytest
 
 from transferkit import catalogue
-from transferkit.catalogue.corpora.splitting import Raw, clean, letters, split
+from transferkit.catalogue.corpora import question_answering
+from transferkit.catalogue.corpora.splitting import Raw, clean, letters, reported_passages, split
 from transferkit.catalogue.entries import ENTRIES
 from transferkit.catalogue.placing import place
 from transferkit.errors import InputError, StoreError
@@ -25,6 +26,8 @@ COUNTS = {
     "qnli_wiki": (8127, 2003),
     "qnli_newwiki": (6033, 1511),
     "qnli_nyt": (7369, 1845),
+    "squad_newwiki": (6212, 1523),
+    "squad_nyt": (7844, 1935),
     "disfl_para": (4672, 1172),
     "metaphor_para": (544, 136),
     "bbc_news": (1689, 421),
@@ -43,7 +46,8 @@ def rows(n: int, *, label="x") -> list[dict[str, str]]:
 
 
 def identities(part) -> set[str]:
-    return {letters(row.get("text") or row["sentence1"] + "|" + row["sentence2"])[:400] for row in part}
+    texts = ("".join(text for column, text in row.items() if column not in ("label", "answers")) for row in part)
+    return {letters(text)[:400] for text in texts}
 
 
 def n_shared(part, other) -> int:
@@ -84,6 +88,59 @@ def test_no_passage_stands_on_both_sides():
     assert len(parts.report) == 20
     assert not {passage[row["text"]] for row in parts.train} & {passage[row["text"]] for row in parts.report}
     assert set(parts.train[0]) == {"text", "label"}
+
+
+def test_passages_reported_elsewhere_are_reported_here():
+    pairs = [{**row, "passage": f"p{i % 10}"} for i, row in enumerate(rows(100))]
+    reported = reported_passages(Raw(pairs))
+    assert len(reported) == 2
+    questions = [
+        {"question": f"why {i}", "context": f"context of {i % 12}", "answers": [f"a {i}"], "passage": f"p{i % 12}"}
+        for i in range(60)
+    ]
+    parts = split(Raw(questions, reported=reported))
+    assert {f"p{row['context'].split()[-1]}" for row in parts.report} == reported
+    assert len(parts.train) == 50
+
+
+def test_answers_are_tidied_with_their_context():
+    raw = [{"question": "who ?", "context": "a \n b", "answers": ["a\n b", "a b", "b"], "passage": "p"}]
+    assert clean(raw)[0] == {"question": "who ?", "context": "a b", "answers": ["a b", "b"], "passage": "p"}
+
+
+def test_questions_and_their_pairs_are_parted_alike(tmp_path):
+    """Invented paragraphs as the reading-comprehension sets hold them."""
+    folder = tmp_path / "squad_shifts"
+    folder.mkdir()
+    paragraphs = [
+        {
+            "context": f"Town {i} lies on river {i}. Its mayor is Ann number {i}. Nobody knows why.",
+            "qas": [
+                {
+                    "id": f"{i}-{j}",
+                    "question": f"{who} of town {i}?",
+                    "answers": [{"text": text, "answer_start": start}, {"text": text, "answer_start": start}],
+                }
+                for j, (who, text, start) in enumerate(
+                    [("Which river", f"river {i}", 15), ("Who is mayor", f"Ann number {i}", 40)]
+                )
+            ],
+        }
+        for i in range(10, 60)
+    ]
+    for name in ("new_wiki_v1.0.json", "nyt_v1.0.json"):
+        (folder / name).write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    for load, sibling in (
+        (question_answering.load_squad_newwiki, question_answering.load_qnli_newwiki),
+        (question_answering.load_squad_nyt, question_answering.load_qnli_nyt),
+    ):
+        questions, pairs = split(load(tmp_path)), split(sibling(tmp_path))
+        towns = [{row["question"].split()[-1] for row in part} for part in (questions.report, questions.train)]
+        asked = [{row["sentence1"].split()[-1] for row in part} for part in (pairs.report, pairs.train)]
+        assert towns == asked
+        assert len(questions.report) == 20
+        assert all(len(row["answers"]) == 1 for row in questions.train)
+        assert all(row["answers"][0] in row["context"] for row in questions.train)
 
 
 def test_splitting_is_repeatable():
@@ -158,9 +215,13 @@ def fetched(name: str) -> catalogue.Corpus:
 def test_counts_and_labels(name):
     built = fetched(name)
     assert (len(built.train), len(built.report)) == COUNTS[name]
-    assert {row["label"] for row in built.train + built.report} == {label.value for label in TASKS[name].labels}
     columns = {column for row in built.train + built.report for column in row}
-    assert columns == {*TASKS[name].inputs, "label"}
+    if (answer := TASKS[name].answer) is None:
+        assert {row["label"] for row in built.train + built.report} == {label.value for label in TASKS[name].labels}
+        assert columns == {*TASKS[name].inputs, "label"}
+    else:
+        assert columns == {*TASKS[name].inputs, answer.column}
+        assert all(text in row["context"] for row in built.train + built.report for text in row[answer.column])
     assert n_shared(built.train, built.report) == 0
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transferkit import catalogue
 from transferkit.errors import InputError
 from transferkit.examples import HELD_OUT, Examples, load, text_hash
-from transferkit.tasks.base import CatalogueData, HubData, Label, LocalData, Sizes, Task
+from transferkit.tasks.base import Answer, CatalogueData, HubData, Label, LocalData, Sizes, Task
 
 LABELS = (
     Label(value="neg", word="bad", description="a bad one"),
@@ -305,6 +305,114 @@ def test_unreadable_files_are_refused(tmp_path: Path, name: str, text: str, prob
 
 def test_absent_files_are_refused(tmp_path: Path) -> None:
     assert "no data file" in refused(task_of(tmp_path / "absent.csv")).problem
+
+
+# --- answers that are texts ------------------------------------------------------------------------------------------
+ASKED = [{"text": f"question {i}", "answers": [f"answer {i}", f"or {i}"]} for i in range(50)]
+
+
+def text_task(source: object, **fields: object) -> Task:
+    return Task(**{"name": "asks", "source": source, "answer": Answer(), "metric": "f1"} | fields)
+
+
+def json_lines(path: Path, rows: list[dict[str, object]]) -> LocalData:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return LocalData(train=str(path), sha256="0")
+
+
+def pairs(splits: dict[str, Examples]) -> dict[str, tuple[str, ...]]:
+    return {
+        text: answers for split in splits.values() for (text,), answers in zip(split.texts, split.answers, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda texts: texts,
+        lambda texts: {"text": texts, "answer_start": [0] * len(texts)},
+        lambda texts: [*texts, texts[0], f" {texts[1]}\n"],
+    ],
+    ids=["list", "record", "repeats"],
+)
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_answers_may_be_many(tmp_path: Path, suffix: str, form: object) -> None:
+    rows = [{**row, "answers": form(row["answers"])} for row in ASKED]
+    if suffix == ".jsonl":
+        source = json_lines(tmp_path / "a.jsonl", rows)
+    else:
+        pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+        source = LocalData(train=str(tmp_path / "a.parquet"), sha256="0")
+    splits = load(text_task(source))
+    assert pairs(splits) == {row["text"]: tuple(row["answers"]) for row in ASKED}
+    assert all(not split.gold.any() and len(split.gold) == len(split.texts) for split in splits.values())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_an_answer_may_be_one_text(tmp_path: Path, suffix: str) -> None:
+    rows = [{"text": row["text"], "reply": i} for i, row in enumerate(ASKED)]
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".csv":
+        pd.DataFrame(rows).to_csv(path, index=False)
+    else:
+        json_lines(path, rows)
+    task = text_task(LocalData(train=str(path), sha256="0"), answer=Answer(column="reply"))
+    assert pairs(load(task)) == {row["text"]: (str(row["reply"]),) for row in rows}
+
+
+def test_splits_take_their_answers_along(tmp_path: Path) -> None:
+    sizes = Sizes(train=10, selection=5, report=7)
+    splits = load(text_task(json_lines(tmp_path / "a.jsonl", ASKED), sizes=sizes))
+    assert {name: len(split.answers) for name, split in splits.items()} == {"train": 10, "selection": 5, "report": 7}
+    assert pairs(splits).items() <= {row["text"]: tuple(row["answers"]) for row in ASKED}.items()
+
+
+@pytest.mark.parametrize(
+    "nothing", [[], "", " ", None, [""], ["one", " "], [None], {"text": [], "answer_start": []}, {}]
+)
+def test_an_empty_answer_is_refused_with_its_row(tmp_path: Path, nothing: object) -> None:
+    rows = [*ASKED[:3], {"text": "no answer", "answers": nothing}, *ASKED[4:]]
+    error = refused(text_task(json_lines(tmp_path / "a.jsonl", rows)))
+    assert error.problem == "task 'asks': row 4 of a.jsonl has an empty answer in 'answers'"
+    assert "right answer" in error.fix
+
+
+def test_a_missing_column_of_answers_is_named(tmp_path: Path) -> None:
+    error = refused(text_task(json_lines(tmp_path / "a.jsonl", ASKED), answer=Answer(column="reply")))
+    assert error.problem == "task 'asks': no column 'reply' in its data; there are text, answers"
+    assert "answer.column = …" in error.fix
+
+
+def test_questions_of_the_hub_without_an_answer_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(_dataset: str, _config: str | None, *, split: str, revision: str) -> datasets.Dataset:
+        rows = {"train": ASKED, "validation": [{"text": f"held {i}", "answers": ["a"] * (i % 4)} for i in range(8)]}
+        return datasets.Dataset.from_list([{**row, "answers": {"text": row["answers"]}} for row in rows[split]])
+
+    monkeypatch.setattr(datasets, "load_dataset", found)
+    splits = load(text_task(HubData(dataset="org/squad")))
+    assert splits["report"].notes["unlabelled"] == 2
+    assert set(splits["report"].answers) == {("a",)}
+    assert len(splits["report"].texts) == 6
+
+
+def test_answers_of_the_catalogue_are_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = catalogue.Corpus([*ASKED[:40]], [*ASKED[40:]])
+    monkeypatch.setattr(catalogue, "corpus", lambda _name, _cache: corpus)
+    splits = load(text_task(CatalogueData(corpus="squad_nyt", sha256="0")), cache=tmp_path)
+    assert pairs(splits) == {row["text"]: tuple(row["answers"]) for row in ASKED}
+
+
+def test_an_empty_split_of_texts_is_refused(tmp_path: Path) -> None:
+    assert "split is empty" in refused(text_task(json_lines(tmp_path / "a.jsonl", ASKED[:1]))).problem
+
+
+def test_answers_are_not_kept(tmp_path: Path) -> None:
+    split = load(text_task(json_lines(tmp_path / "a.jsonl", ASKED)))["report"]
+    split.artifact().write(tmp_path)
+    kept = (tmp_path / "examples.json").read_text()
+    assert "answer" not in kept
+    assert "question" not in kept
+    assert json.loads(kept)["hashes"] == [text_hash(text) for text in split.texts]
 
 
 # --- hashes ----------------------------------------------------------------------------------------------------------

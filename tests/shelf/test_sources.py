@@ -68,6 +68,26 @@ def test_sentence_encoders_bring_modules(local: Path) -> None:
         assert describe(str(local)).readout == "embedding"
 
 
+@pytest.mark.parametrize(
+    ("said", "readout"),
+    [
+        ({"architectures": ["BertForMaskedLM"]}, "masked"),
+        ({"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}, "seq2seq"),
+        ({"architectures": ["MT5ForConditionalGeneration"]}, "seq2seq"),
+        ({"architectures": ["T5WithLMHeadModel"], "is_encoder_decoder": True}, "seq2seq"),
+        ({"architectures": ["GPT2LMHeadModel"]}, "causal"),
+        ({"architectures": ["LlamaForCausalLM"], "is_encoder_decoder": False}, "causal"),
+        ({"architectures": ["Gemma3ForCausalLM"]}, "causal"),
+        ({"architectures": ["BertModel"]}, "embedding"),
+    ],
+)
+def test_a_config_says_how_answers_are_read(local: Path, said: dict[str, object], readout: str) -> None:
+    (local / "config.json").write_text(json.dumps(said))
+    assert describe(str(local)).readout == readout
+    (local / "modules.json").write_text("[]")
+    assert describe(str(local)).readout == "embedding"
+
+
 def test_a_folder_without_weights_is_refused(local: Path) -> None:
     (local / "model.safetensors").unlink()
     with pytest.raises(InputError, match=r"no .safetensors weights.*\n.*save_pretrained"):

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from transferkit import presets, specs
 from transferkit.specs import (
     BackboneSpec,
+    CausalReadout,
     EmbeddingReadout,
     ExamplesSpec,
     ImportedPromptSpec,
@@ -36,6 +37,7 @@ from transferkit.specs import (
     RandomPrompt,
     Recipe,
     ScoreSpec,
+    Seq2seqReadout,
     Spec,
     TextInitial,
     TrainedPrompt,
@@ -47,7 +49,7 @@ from transferkit.specs import (
     key,
     to_json,
 )
-from transferkit.tasks.base import CatalogueData, HubData, Label, LocalData, Sizes, Task
+from transferkit.tasks.base import Answer, CatalogueData, HubData, Label, LocalData, Sizes, Task
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "keys.json"
 
@@ -66,11 +68,19 @@ PAIR = Task(
     metric="macro_f1",
 )
 SHIPPED = Task(name="shipped", source=CatalogueData(corpus="reviews", sha256="bb"), labels=LABELS, sizes=Sizes(train=9))
+WRITTEN = Task(
+    name="written",
+    source=HubData(dataset="org/set"),
+    inputs=("question", "context"),
+    answer=Answer(max_new_tokens=20),
+    completion_template="{context} {question}",
+    metric="f1",
+)
 TRAINED = TrainedPrompt(key="0" * 12, task="own", seed=3, backbone="org/tiny")
 
 
-def prompt_spec(recipe: Recipe, task: Task = LOCAL) -> PromptSpec:
-    return PromptSpec(backbone=BACKBONE, readout=MaskedReadout(), task=task, seed=0, recipe=recipe)
+def prompt_spec(recipe: Recipe, task: Task = LOCAL, readout: specs.ReadoutSpec | None = None) -> PromptSpec:
+    return PromptSpec(backbone=BACKBONE, readout=readout or MaskedReadout(), task=task, seed=0, recipe=recipe)
 
 
 def score_spec(source: specs.PromptSource, **fields: object) -> ScoreSpec:
@@ -97,6 +107,12 @@ SAMPLES: dict[str, Spec] = {
     ),
     "examples": ExamplesSpec(task=SHIPPED),
     "examples_train": ExamplesSpec(task=PAIR, split="train"),
+    "prompt_text_task": prompt_spec(Recipe(), WRITTEN, Seq2seqReadout()),
+    "score_text_task": score_spec(
+        RandomPrompt(seed=1, length=5, placement=Placement(entry="block", visibility="everywhere")),
+        readout=CausalReadout(),
+        task=WRITTEN,
+    ),
 }
 
 
@@ -158,6 +174,41 @@ def test_a_spec_can_be_read_from_its_canonical_form(name: str) -> None:
     assert dataclasses.replace(read, task=spec.task) == spec
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"metric": "exact_match"},
+        {"completion_template": None},
+        {"completion_template": "{question} {context}"},
+        {"answer": Answer()},
+        {"answer": Answer(max_new_tokens=20, kind="free")},
+        {"answer": Answer(max_new_tokens=20, column="reply")},
+    ],
+)
+def test_what_is_asked_of_texts_enters_the_key(fields: dict[str, object]) -> None:
+    keys = {
+        key(score_spec(NoPrompt(), readout=CausalReadout(), task=task))
+        for task in (dataclasses.replace(WRITTEN, **fields), WRITTEN)
+    }
+    assert len(keys) == 2
+
+
+def test_readouts_have_keys_of_their_own() -> None:
+    readouts = (MaskedReadout(), EmbeddingReadout(), Seq2seqReadout(), CausalReadout())
+    assert len({key(score_spec(NoPrompt(), readout=readout)) for readout in readouts}) == 4
+
+
+def test_a_completion_template_enters_the_key_where_it_is_read() -> None:
+    shown = dataclasses.replace(LOCAL, completion_template="{text} It was")
+    assert key(ExamplesSpec(task=shown)) == key(ExamplesSpec(task=LOCAL))
+    assert "completion_template" not in canonical(LOCAL)
+    for readout, is_read in ((MaskedReadout(), False), (EmbeddingReadout(), False), (CausalReadout(), True)):
+        for make in (score_spec, lambda source, **fields: dataclasses.replace(prompt_spec(Recipe()), **fields)):
+            keys = {key(make(NoPrompt(), readout=readout, task=task)) for task in (shown, LOCAL)}
+            assert len(keys) == 1 + is_read
+    assert "answer" not in canonical(LOCAL)
+
+
 def test_int_and_float_are_one_number() -> None:
     assert key(prompt_spec(Recipe(learning_rate=1))) == key(prompt_spec(Recipe(learning_rate=1.0)))
     one = to_json(prompt_spec(Recipe(initial=NormalInitial(std=2.0)))).replace("2.0", "2")
@@ -179,6 +230,7 @@ OTHER: dict[str, object] = {
     "metric": "macro_f1",
     "where": "end",
     "entry": "block",
+    "visibility": "everywhere",
     "optimizer": "adafactor",
     "schedule": "linear",
     "select": "last",
@@ -223,6 +275,10 @@ def _leaves(value: object) -> Iterator[tuple[str, object]]:
         if field.name in ("kind", *outside) or (field.name == "insert_after" and value.entry == "words"):
             continue
         if field.name == "entry" and value.insert_after:
+            continue
+        if field.name in ("labels", "template", "embedding_template", "completion_template", "metric") and getattr(
+            value, "answer", None
+        ):
             continue
         yield from ((field.name, other) for other in _others(field.name, getattr(value, field.name)))
 

@@ -16,6 +16,7 @@ from transferkit.errors import InputError
 from transferkit.own_task import OwnTask
 from transferkit.sources import describe
 from transferkit.specs import (
+    CausalReadout,
     EmbeddingReadout,
     ExamplesSpec,
     Majority,
@@ -29,12 +30,13 @@ from transferkit.specs import (
     RandomPrompt,
     Recipe,
     ScoreSpec,
+    Seq2seqReadout,
     TrainedPrompt,
     VocabularyInitial,
     key,
 )
 from transferkit.study import RANDOM_SEED, Study, from_json, from_table, from_toml, to_json
-from transferkit.tasks.base import Label, Sizes, Task
+from transferkit.tasks.base import Answer, Label, LocalData, Sizes, Task
 
 HEAD = 'backbones = ["tiny"]\n'
 OWN = """
@@ -61,6 +63,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def read(text: str) -> Study:
     Path("asked.toml").write_text(text)
     return from_toml("asked.toml")
+
+
+def writer(here: Path, architecture: str, name: str = "writer") -> str:
+    """A folder that says it is a model of some architecture; nothing here reads its weights."""
+    folder = here / name
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"architectures": [architecture]}))
+    (folder / "model.safetensors").write_text(architecture)
+    return name
 
 
 def kinds(asked: Study) -> Counter[str]:
@@ -134,6 +145,34 @@ def test_everything_a_file_may_say(here: Path) -> None:
     assert own.labels[1] == Label(value="1", word="yes", description="they agree")
     assert own.source.report_sha256 == hashlib.sha256((here / "held.csv").read_bytes()).hexdigest()
     assert (own.metric, own.group, own.inputs, own.label) == ("macro_f1", "nli", ("a", "b"), "gold")
+
+
+def test_own_task_whose_answers_are_texts(here: Path) -> None:
+    writer(here, "T5ForConditionalGeneration")
+    (here / "asked.jsonl").write_text('{"q": "who", "c": "Ann", "a": ["Ann"]}\n')
+    asked = read(
+        """
+        backbones = ["writer"]
+        [task.mine]
+        data = "asked.jsonl"
+        text = ["q", "c"]
+        answer = { column = "a", max_new_tokens = 8 }
+        [task.other]
+        data = "asked.jsonl"
+        text = "c"
+        answer = { column = "a", kind = "free", beams = 4 }
+        metric = "rouge1"
+        completion_template = "summarize: {c}"
+        """
+    )
+    mine, other = asked.resolved_tasks
+    assert mine.answer == Answer(column="a", max_new_tokens=8)
+    assert (mine.metric, mine.labels, mine.inputs) == ("f1", (), ("q", "c"))
+    assert mine.shown("seq2seq") == "{q}\n{c}"
+    assert other.answer == Answer(column="a", kind="free", beams=4)
+    assert (other.metric, other.shown("seq2seq")) == ("rouge1", "summarize: {c}")
+    assert OwnTask(data="asked.jsonl", answer=Answer(kind="free")).task("t", here).metric == "rougeL"
+    assert [key(spec) for spec in from_json(to_json(asked)).specs()] == [key(spec) for spec in asked.specs()]
 
 
 def test_data_lie_beside_the_study_wherever_one_stands(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +269,15 @@ LABELS = 'labels = { pos = "a good film", neg = "a bad film" }\n'
         (HEAD + TASK + LABELS + 'template = "{text}"', "needs {mask} exactly once", "It was {mask}"),
         (HEAD + TASK + LABELS + 'template = "so {mask}"', "does not show the column 'text'", "{text}"),
         ("backbones = [", "not TOML", "correct the line"),
+        (HEAD + TASK + 'answer = { colum = "a" }', "unknown field 'task.reviews.answer.colum'", "'column'"),
+        (HEAD + TASK + 'answer = { kind = "long" }', "'task.reviews.answer.kind'", ""),
+        (HEAD + TASK + 'answer = {}\nmetric = "accuracy"', "metric = 'accuracy' counts classes", '"exact_match"'),
+        (HEAD + TASK + LABELS + "answer = {}", "labels and answer are both given", "drop labels"),
+        (HEAD + TASK + LABELS + 'metric = "rouge"', "'task.reviews.metric'", ""),
+        (HEAD + TASK + LABELS + 'completion_template = "so"', "completion_template 'so' does not show", "{text}"),
+        (HEAD + TASK + "answer = {}", "backbone 'tiny-bert': task 'reviews': its answers are texts", "causal"),
+        (HEAD + 'readout = "causal"' + OWN, "'tiny-bert' is a backbone for 'masked'", "drop readout"),
+        (HEAD + 'readout = "prefix"' + OWN, "'masked', 'embedding', 'seq2seq' or 'causal'", ""),
     ],
 )
 def test_a_wrong_file_is_refused_with_field_value_and_fix(text: str, problem: str, fix: str) -> None:
@@ -397,6 +445,49 @@ def test_readout_follows_the_models_own_files(here: Path, tiny_folder: Path) -> 
     assert [asked.readout_of(model) for model in asked.models] == [MaskedReadout(), EmbeddingReadout(scale=5.0)]
     forced = dataclasses.replace(asked, readout="masked")
     assert [forced.readout_of(model) for model in forced.models] == [MaskedReadout(), MaskedReadout()]
+
+
+def test_backbones_that_write_have_readouts_of_their_own(here: Path) -> None:
+    names = [writer(here, "T5ForConditionalGeneration", "t5"), writer(here, "GPT2LMHeadModel", "gpt")]
+    asked = Study(backbones=["tiny", *names], tasks=["rotten_tomatoes"])
+    assert [asked.readout_of(model) for model in asked.models] == [MaskedReadout(), Seq2seqReadout(), CausalReadout()]
+    assert len({key(spec) for spec in asked.prompts()}) == 3
+    causal = Study(backbones=["gpt"], tasks=["rotten_tomatoes"], readout="causal")
+    assert [spec.readout for spec in causal.prompts()] == [CausalReadout()]
+    for readout, backbone in (("masked", "gpt"), ("seq2seq", "gpt"), ("causal", "t5"), ("embedding", "t5")):
+        with pytest.raises(InputError, match=f"readout = '{readout}', but '{backbone}' is a backbone for"):
+            Study(backbones=[backbone], tasks=["rotten_tomatoes"], readout=readout).prompts()
+
+
+def test_texts_have_no_majority_and_may_stand_beside_classes(here: Path) -> None:
+    asked = Study(backbones=[writer(here, "LlamaForCausalLM")], tasks=["bbc_news", "squad_nyt"], random_prompts=2)
+    n_sources = 1 + 2 + 2  # none, random, trained
+    assert kinds(asked)["score"] == n_sources + (n_sources + 1)
+    majority = [spec.task.name for spec in asked.scores() if isinstance(spec.source, Majority)]
+    assert majority == ["bbc_news"]
+    assert Majority() in asked.sources(asked.models[0])
+    assert Majority() not in asked.sources(asked.models[0], tasks.find("squad_nyt"))
+
+
+@pytest.mark.parametrize("name", ["tiny", "encoder"])
+def test_texts_need_a_backbone_that_writes(here: Path, tiny_folder: Path, name: str) -> None:
+    (here / "encoder").mkdir()
+    for path in tiny_folder.iterdir():
+        (here / "encoder" / path.name).symlink_to(path)
+    (here / "encoder/modules.json").write_text("[]")
+    with pytest.raises(InputError, match=r"task 'squad_nyt': its answers are texts") as failure:
+        Study(backbones=[name], tasks=["bbc_news", "squad_nyt"]).prompts()
+    assert f"backbone '{Path(name).resolve().name}'" in failure.value.problem
+    assert "seq2seq" in failure.value.fix
+
+
+def test_a_template_that_cannot_be_continued_is_refused_with_its_backbone(here: Path) -> None:
+    labels = tasks.find("rotten_tomatoes").labels
+    source = LocalData(train="x.csv", sha256="0")
+    mine = Task(name="mine", source=source, labels=labels, template="{mask}: {text}")
+    with pytest.raises(InputError, match="backbone 'writer': task 'mine'") as failure:
+        Study(backbones=[writer(here, "GPT2LMHeadModel")], tasks=[mine]).scores()
+    assert "completion_template" in failure.value.fix
 
 
 def test_asking_needs_no_torch(here: Path) -> None:

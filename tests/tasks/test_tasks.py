@@ -1,19 +1,28 @@
 """Contract over all tasks: names, labels, templates, groups, label words."""
 
+import json
+import math
 import re
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from transferkit import catalogue
 from transferkit.catalogue import CORPORA, ENTRIES
 from transferkit.errors import InputError
-from transferkit.tasks import GROUPS, QUICKSTART, SHARED_TEXTS, TASKS, Label, LocalData, Task, expand, find
+from transferkit.specs import BackboneSpec, ExamplesSpec, MaskedReadout, PromptSpec, Recipe, Seq2seqReadout, key
+from transferkit.tasks import GROUPS, QUICKSTART, SHARED_TEXTS, TASKS, Answer, Label, LocalData, Task, expand, find
 
 ALL = list(TASKS.values())
+CLASSES, TEXTS = ([task for task in ALL if (task.answer is None) == has_classes] for has_classes in (True, False))
+ON_THE_HUB = {"su2022", "su2022-texts", "summarization"}
+GOLDEN = Path(__file__).parents[1] / "golden" / "task_keys.json"
+PLACE = LocalData(train="x.csv", sha256="0")
 BACKBONES = [name for name, entry in ENTRIES.items() if entry.kind == "backbone"]
 
 
-@pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", CLASSES, ids=lambda task: task.name)
 def test_contract(task):
     assert TASKS[task.name] is task
     for part in ("value", "word", "description"):
@@ -26,6 +35,37 @@ def test_contract(task):
     assert task.group != "own"
     assert 0 < task.chance <= 0.5
     assert task.sizes.selection is not None
+    for readout in ("seq2seq", "causal"):
+        shown = task.shown(readout)
+        assert sorted(re.findall(r"\{(\w+)\}", shown)) == sorted(task.inputs)
+        assert shown.strip() == shown
+
+
+@pytest.mark.parametrize("task", TEXTS, ids=lambda task: task.name)
+def test_contract_of_texts(task):
+    assert TASKS[task.name] is task
+    assert task.labels == ()
+    assert math.isnan(task.chance)
+    assert task.n_classes is None
+    assert (task.metric in ("exact_match", "f1")) == (task.group == "qa")
+    assert task.answer.column not in task.inputs
+    assert sorted(re.findall(r"\{(\w+)\}", task.shown("causal"))) == sorted(task.inputs)
+    for readout in ("masked", "embedding"):
+        with pytest.raises(InputError, match=rf"which the {readout} readout cannot write"):
+            task.shown(readout)
+
+
+def test_built_in_tasks_keep_the_keys_on_everybodys_disk(regen):
+    """Also where a template for other readouts was added."""
+    backbone, recipe = BackboneSpec(name="org/tiny", revision="0123"), Recipe()
+    found = {}
+    for task in ALL:
+        readout = MaskedReadout() if task.answer is None else Seq2seqReadout()
+        prompt = PromptSpec(backbone=backbone, readout=readout, task=task, seed=0, recipe=recipe)
+        found[task.name] = [key(ExamplesSpec(task=task)), key(prompt)]
+    if regen:
+        GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
+    assert found == json.loads(GOLDEN.read_text())
 
 
 def test_names_differ_also_without_regard_to_case():
@@ -56,7 +96,7 @@ def test_shared_texts_name_tasks():
 def test_every_task_is_in_a_group_and_groups_are_of_one_kind():
     assert {task.name for group in GROUPS.values() for task in group} == TASKS.keys()
     for name, group in GROUPS.items():
-        assert {task.source.kind for task in group} == {"hub" if name == "su2022" else "catalogue"}
+        assert {task.source.kind for task in group} == {"hub" if name in ON_THE_HUB else "catalogue"}
 
 
 def test_find_suggests_the_nearest():
@@ -79,7 +119,95 @@ def test_expand_refuses_an_unknown_group():
 def test_a_template_shows_input_and_one_mask(template):
     labels = (Label(value="a", word="a", description="a"), Label(value="b", word="b", description="b"))
     with pytest.raises(InputError):
-        Task(name="t", source=LocalData(train="x.csv", sha256="0"), labels=labels, template=template)
+        Task(name="t", source=PLACE, labels=labels, template=template)
+
+
+# --- what is shown to backbones that write ---------------------------------------------------------------------------
+def of_two(**fields):
+    labels = (Label(value="a", word="a", description="a"), Label(value="b", word="b", description="b"))
+    return Task(**{"name": "t", "source": PLACE, "labels": labels} | fields)
+
+
+def written(**fields):
+    return Task(**{"name": "t", "source": PLACE, "answer": Answer(), "metric": "f1"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("{text} It was {mask}.", "{text} It was"),
+        ("{text} This is a {mask} comment.", "{text} This is a"),
+        ("{text}{mask}", "{text}"),
+        ("{text} {sep} All in all {mask} {sep}", None),
+        ("{text} {sep} All in all {mask}", "{text} All in all"),
+        ("{text}{sep}{mask}", "{text}"),
+        ("{text} or {mask} {sep} so", "{text} or"),
+    ],
+)
+def test_what_stands_before_the_mask_is_completed(template, shown):
+    if shown is None:
+        with pytest.raises(InputError, match="more than one"):
+            of_two(template=template)
+        return
+    for readout in ("seq2seq", "causal"):
+        assert of_two(template=template).shown(readout) == shown
+    assert of_two(template=template, completion_template="So: {text}").shown("causal") == "So: {text}"
+    assert of_two(template=template).shown("masked") == template
+
+
+@pytest.mark.parametrize("template", ["{mask} {text}", "{mask} {sep} {text}"])
+def test_a_text_behind_the_mask_needs_a_completion_template(template):
+    task = of_two(template=template)
+    with pytest.raises(InputError, match="a text follows the mask") as failure:
+        task.shown("causal")
+    assert "completion_template" in failure.value.fix
+    assert task.shown("embedding") == "{text}"
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("So", "does not show the column 'text'"),
+        ("{text} {mask}", "names {mask}"),
+        ("{text} {sep} so", "names {sep}"),
+        ("{text} {other}", "names {other}"),
+    ],
+)
+def test_a_completion_template_is_checked(template, problem):
+    for make in (of_two, written):
+        with pytest.raises(InputError, match=re.escape(problem)) as failure:
+            make(completion_template=template)
+        assert "completion_template" in failure.value.problem
+
+
+def test_texts_are_shown_one_input_a_line():
+    assert written(inputs=("question", "context")).shown("seq2seq") == "{question}\n{context}"
+    assert written().shown("causal") == "{text}"
+
+
+@pytest.mark.parametrize(
+    ("make", "fields", "problem", "fix"),
+    [
+        (of_two, {"labels": ()}, "labels [] are too few", "answer = …"),
+        (of_two, {"labels": (Label(value="a", word="a", description="a"),)}, "labels ['a'] are too few", "two classes"),
+        (of_two, {"metric": "rougeL"}, "metric = 'rougeL' counts texts", '"macro_f1"'),
+        (of_two, {"answer": Answer(), "metric": "f1"}, "labels and answer are both given", "drop labels"),
+        (written, {"metric": "accuracy"}, "metric = 'accuracy' counts classes", '"rougeL"'),
+        (written, {"template": "{text} {mask}"}, "template does not show a task", "completion_template"),
+        (written, {"embedding_template": "{text}"}, "embedding_template does not show a task", "completion_template"),
+    ],
+)
+def test_classes_and_texts_are_not_mixed(make, fields, problem, fix):
+    with pytest.raises(InputError) as failure:
+        make(**fields)
+    assert problem in failure.value.problem
+    assert fix in failure.value.fix
+
+
+@pytest.mark.parametrize("fields", [{"max_new_tokens": 0}, {"beams": 0}, {"kind": "long"}, {"colum": "a"}])
+def test_answers_are_strict(fields):
+    with pytest.raises(ValidationError):
+        Answer(**fields)
 
 
 @pytest.mark.slow

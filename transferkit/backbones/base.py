@@ -151,6 +151,7 @@ class Backbone:
 
     @savings.setter
     def savings(self, savings: Savings) -> None:
+        """Switch savings on and off, to measure them."""
         self.stack.savings = savings
 
     @property
@@ -312,7 +313,10 @@ class Backbone:
     @contextmanager
     def dropout(self, on: bool) -> Iterator[None]:
         """Let the frozen backbone drop out inside the `with` block, or not; it never does outside."""
-        self.model.train(on)
+        if not on:  # it is off outside, and the way through all modules costs more than a small block
+            yield
+            return
+        self.model.train()
         try:
             yield
         finally:

@@ -113,11 +113,10 @@ class BlockStack:
         if state.depth == stop:
             return state
         around = self._surroundings(state)
-        hidden = state.hidden
-        for index in range(state.depth, stop):
-            hidden = self._block(dataclasses.replace(state, hidden=hidden, depth=index), around)
-            state = dataclasses.replace(state, entrance=None)
-        return dataclasses.replace(state, hidden=hidden, depth=stop)
+        while state.depth < stop:
+            hidden = self._block(state, around)
+            state = dataclasses.replace(state, hidden=hidden, depth=state.depth + 1, entrance=None)
+        return state
 
     def last_rows(self, state: State, at: Int[Tensor, "B R"]) -> Float[Tensor, "B R d"]:
         """Run the last block for some rows alone."""
@@ -162,6 +161,8 @@ class BlockStack:
         family = self.family
         if not self.savings.absorb or family.maps is None or state.prefix is not None or self.base.training:
             return False
+        if state.kept is not None:
+            return False
         inner = family.maps(block)[0].weight.shape[0]
         n_heads = self.base.config.num_attention_heads
         return absorbing_pays(n_asking, state.hidden, n_heads, inner)
@@ -192,6 +193,8 @@ class BlockStack:
             key, value = (
                 torch.cat([prompt, text.to(wanted)], dim=2) for prompt, text in zip(ahead, (key, value), strict=True)
             )
+        if state.kept is not None:
+            state.kept.append((key, value))
         return query, key, value
 
     def _project_apart(self, block: Stock, state: State, rotary: Rotary | None) -> tuple[Tensor, Tensor, Tensor]:

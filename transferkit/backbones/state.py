@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+KeysValues = tuple[Float[Tensor, "B heads S dh"], Float[Tensor, "B heads S dh"]]
+
 
 @dataclass(frozen=True)
 class Prefix:
@@ -75,6 +77,7 @@ class State:
         entrance: prompt and text apart, in front of the block where they met; None elsewhere.
         decoder_ids: tokens an encoder-decoder begins its answer with [B,D].
         memory: encoder rows and their mask, once decoder blocks run.
+        kept: gathers the keys and values of every block that runs, those of the prompt included; None lets them go.
     """
 
     hidden: Float[Tensor, "B S d"]
@@ -88,6 +91,7 @@ class State:
     entrance: Entrance | None = None
     decoder_ids: Int[Tensor, "B D"] | None = None
     memory: "EncoderRows | None" = None
+    kept: "list[KeysValues] | None" = None
 
     @property
     def n_prefix(self) -> int:

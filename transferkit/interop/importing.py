@@ -206,7 +206,7 @@ def export_prompt(prompt: Prompt, path: str | Path, *, backbone: str, task_type:
         prompt: what to write; rows the backbone never reads are written too.
         path: ends in `.npy`, `.npz` or `.safetensors`, or names a new folder.
         backbone: hub id or folder, which PEFT wants to know.
-        task_type: PEFT's word for the head; FEATURE_EXTRACTION by default.
+        task_type: PEFT's word for the head; by default what the prompt was trained with, or FEATURE_EXTRACTION.
 
     Raises:
         InputError: the path cannot be written to, or ends as another kind of file does.
@@ -221,7 +221,7 @@ def export_prompt(prompt: Prompt, path: str | Path, *, backbone: str, task_type:
         path,
         prompt.vectors,
         backbone=str(facts.get("base_model_name_or_path", backbone)),
-        task_type=task_type or "FEATURE_EXTRACTION",
+        task_type=task_type or str(facts.get("task_type", "FEATURE_EXTRACTION")),
         n_layers=None if layers is None else int(layers),
         n_heads=None if heads is None else int(heads),
     )

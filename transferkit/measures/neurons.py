@@ -2,6 +2,7 @@
 
 The input is the prompt and an empty text: the special tokens, and the mask where the readout reads one. A neuron is
 activated when its number at one row exceeds a threshold; which number, which row and which threshold the spec says.
+Decoder blocks of an encoder-decoder are read at the row the decoder starts with.
 """
 
 import numpy as np
@@ -11,26 +12,28 @@ from transferkit.artifacts import Neurons
 from transferkit.backbones import Backbone
 from transferkit.backbones.capture import observe
 from transferkit.backbones.state import take_rows
-from transferkit.batches import Batch, Encoded, special_id
+from transferkit.batches import Batch, Encoded, empty_row, special_id
 from transferkit.errors import InputError
-from transferkit.predictions import Entrant
+from transferkit.predictions import Entrant, ready
+from transferkit.sources import ReadoutKind
 from transferkit.specs import NeuronSite
 
 
 @torch.no_grad()
-def activated(backbone: Backbone, entrants: list[Entrant], site: NeuronSite, *, has_mask: bool) -> list[Neurons]:
+def activated(backbone: Backbone, entrants: list[Entrant], site: NeuronSite, *, readout: ReadoutKind) -> list[Neurons]:
     """Return the activated neurons [L,F] of each prompt.
 
     Args:
         backbone: the frozen model.
         entrants: prompts, or nothing, in front of the empty text.
-        site: tensor, row and threshold. The answer row is the mask, or the first text row where the readout pools.
-        has_mask: whether the readout reads a mask token.
+        site: tensor, row and threshold. The answer row is the mask, the last row of a causal text, or the first text
+            row where the readout pools or a decoder answers.
+        readout: kind of readout.
 
     Raises:
         InputError: a prompt enters above block 0, where lower blocks cannot see it.
     """
-    batch = _empty(backbone, has_mask=has_mask).to(backbone.device)
+    batch = _empty(backbone, readout).to(backbone.device)
     at = {"first": torch.zeros_like(batch.answer), "answer": batch.answer, "last": batch.mask.sum(1) - 1}[site.position]
     found = []
     for entrant in entrants:
@@ -39,18 +42,25 @@ def activated(backbone: Backbone, entrants: list[Entrant], site: NeuronSite, *, 
                 "neurons of a prompt above block 0 are not comparable with others",
                 fix="leave out neurons for this study",
             )
-        state = backbone.enter(batch, entrant.vectors, entrant.placement)
+        state = backbone.enter(batch, ready([entrant], backbone), entrant.placement)
         with observe(backbone, site.tensor) as seen:
             backbone.run(state, state.depth, backbone.n_blocks)
-        rows = state.text_rows.gather(1, at.unsqueeze(1))
-        activity = torch.stack([take_rows(tensor, rows)[0, 0] for tensor in seen])
+        text, start = state.text_rows.gather(1, at.unsqueeze(1)), torch.zeros_like(at).unsqueeze(1)
+        n_text = backbone.stack.n_encoder or backbone.n_blocks  # blocks whose rows are those of the text
+        rows = [text] * n_text + [start] * (backbone.n_blocks - n_text)
+        activity = torch.stack([take_rows(tensor, row)[0, 0] for tensor, row in zip(seen, rows, strict=True)])
         found.append(Neurons((activity > site.threshold).cpu().numpy()))
     return found
 
 
-def _empty(backbone: Backbone, *, has_mask: bool) -> Batch:
+def _empty(backbone: Backbone, readout: ReadoutKind) -> Batch:
     tokenizer = backbone.tokenizer
-    ids = list(tokenizer(str(tokenizer.mask_token) if has_mask else "")["input_ids"])
-    answer = np.array([ids.index(tokenizer.mask_token_id) if has_mask else 0], dtype=np.int64)
-    zero = np.zeros(1, dtype=np.int64)
-    return Encoded([ids], None, answer, zero, special_id(tokenizer.pad_token_id), 0).batch(np.arange(1))
+    ids = empty_row(tokenizer, readout)
+    answer = np.zeros(1, dtype=np.int64)
+    if readout == "masked":
+        answer[0] = ids.index(special_id(tokenizer.mask_token_id))
+    elif readout == "causal":
+        answer[0] = len(ids) - 1
+    return Encoded([ids], None, answer, np.zeros_like(answer), special_id(tokenizer.pad_token_id), 0).batch(
+        np.arange(1)
+    )

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from transferkit.artifacts import Score
 from transferkit.backbones import Backbone
 from transferkit.batches import Encoded
-from transferkit.predictions import Entrant, class_scores, count_right, metrics_of
+from transferkit.predictions import Entrant, count_right, outcomes
 from transferkit.readouts import Readout
 from transferkit.tasks.base import Task
 
@@ -20,7 +20,7 @@ def score_all(
     encoded: Encoded,
     entrants: Sequence[Entrant],
     *,
-    batch_size: int = 32,
+    batch_size: int,
     progress: Callable[[int], None] = lambda _n: None,
 ) -> list[Score]:
     """Score many prompts on one task in one pass over its data.
@@ -34,8 +34,17 @@ def score_all(
         batch_size: examples per forward pass; changes memory, not predictions.
         progress: called with the number of (prompt, example) pairs done.
     """
-    found = class_scores(backbone, readout, encoded, entrants, batch_size=batch_size, progress=progress)
-    return [Score(metrics_of(task, encoded.gold, scores), scores.argmax(1), encoded.n_truncated) for scores in found]
+    found = outcomes(
+        task,
+        backbone,
+        readout,
+        encoded,
+        entrants,
+        batch_size=batch_size,
+        legal=True,
+        progress=progress,
+    )
+    return [Score(one.metrics, one.predicted, encoded.n_truncated, one.values) for one in found]
 
 
 def majority_score(task: Task, train_gold: Int[np.ndarray, "m"], gold: Int[np.ndarray, "n"]) -> Score:

@@ -23,7 +23,8 @@ def nearest_words(backbone: Backbone, prompt: Prompt, *, n_nearest: int) -> Word
         prompt: rows [P,d].
         n_nearest: words kept per row.
     """
-    table = torch.nn.functional.normalize(backbone.words(torch.arange(len(backbone.tokenizer))).float(), dim=1)
+    n_words = min(len(backbone.tokenizer), backbone.config.vocab_size)  # either may know more than the other
+    table = torch.nn.functional.normalize(backbone.words(torch.arange(n_words)).float(), dim=1)
     vectors = torch.from_numpy(prompt.vectors)
     similarity, ids = _nearest(table, vectors, n_nearest)
     began = None if prompt.initial is None else _nearest(table, torch.from_numpy(prompt.initial), 1)[1][:, 0]

@@ -15,12 +15,13 @@ from torch.nn import functional as F
 from transferkit.backbones import Backbone, State
 from transferkit.backbones.loading import Pooling
 from transferkit.batches import Batch, Encoded, special_id
+from transferkit.readouts.base import Readout
 from transferkit.specs import EmbeddingReadout
 from transferkit.tasks.base import Task
 
 
 @dataclass(frozen=True)
-class Embedding:
+class Embedding(Readout):
     """Scaled cosines of the pooled text to the label descriptions."""
 
     backbone: Backbone
@@ -41,20 +42,34 @@ class Embedding:
             anchors = sentence(backbone, backbone.embed(batch), batch.mask, pooling)
         return cls(backbone, F.normalize(anchors, dim=-1), spec.scale, pooling)
 
-    def logits(self, state: State, batch: Batch) -> Float[Tensor, "B K"]:
+    def rows(self, batch: Batch) -> Int[Tensor, "B R"]:
+        """Return the rows the sentence vector is made of."""
+        return _rows(batch.mask, self.pooling)
+
+    def scores(self, hidden: Float[Tensor, "B R d"], batch: Batch) -> Float[Tensor, "B K"]:
         """Return scale × cosine to each label description."""
-        vectors = sentence(self.backbone, state, batch.mask, self.pooling)
+        vectors = _pool(hidden, batch.mask, self.pooling)
         return self.scale * F.normalize(vectors, dim=-1) @ self.anchors.T
+
+    def gold(self, batch: Batch) -> Int[Tensor, "B"]:
+        """Return the right labels."""
+        return batch.gold
 
 
 def sentence(
     backbone: Backbone, state: State, text_mask: Bool[Tensor, "B T"], pooling: Pooling
 ) -> Float[Tensor, "B d"]:
     """Run what is left and return the sentence vector, pooled over real text rows, in float32."""
+    return _pool(backbone.finish(state, _rows(text_mask, pooling)), text_mask, pooling)
+
+
+def _rows(text_mask: Bool[Tensor, "B T"], pooling: Pooling) -> Int[Tensor, "B R"]:
     rows = torch.arange(text_mask.shape[1], device=text_mask.device).expand(text_mask.shape)
-    if pooling == "first":
-        return backbone.finish(state, rows[:, :1]).squeeze(1).float()
-    return pool_mean(backbone.finish(state, rows).float(), text_mask)
+    return rows[:, :1] if pooling == "first" else rows
+
+
+def _pool(hidden: Float[Tensor, "B R d"], text_mask: Bool[Tensor, "B T"], pooling: Pooling) -> Float[Tensor, "B d"]:
+    return hidden.squeeze(1).float() if pooling == "first" else pool_mean(hidden.float(), text_mask)
 
 
 def pool_mean(hidden: Float[Tensor, "B T d"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B d"]:

@@ -7,6 +7,7 @@ import inspect
 from transferkit.indicators import BY_NAME
 from transferkit.report.page import Section, Table
 from transferkit.results import Results
+from transferkit.tasks.base import TEXT_METRICS
 
 TERMS = {
     "relative score": "score ÷ the target's own score",
@@ -28,6 +29,17 @@ TERMS = {
     "rate of 5 %",
 }
 
+TEXT_TERMS = {
+    "exact match, f1": "a written answer and the nearest right one, without case, punctuation and articles: whether "
+    "they are equal; F1 of their words (SQuAD)",
+    "rouge1, rouge2, rougeL": "F-measure of shared words, pairs of words, or the longest common sequence of words, "
+    "stemmed; of several right answers the nearest counts",
+}
+LEGAL_TERM = {
+    "legal outputs": "answers that are possible at all: a label word where the backbone could have said anything; a "
+    "text that is not empty and, where it should be copied from the input, stands in it",
+}
+
 
 def glossary_section(results: Results) -> Section:
     """Return the terms, and the indicators that were computed with their one-line definitions."""
@@ -47,7 +59,9 @@ def glossary_section(results: Results) -> Section:
         ],
         columns=["indicator", "meaning", "direction", "source"],
     )
-    terms = pd.DataFrame({"term": list(TERMS), "meaning": list(TERMS.values())})
+    words = TERMS | (TEXT_TERMS if set(results.task_table()["metric"]) & set(TEXT_METRICS) else {})
+    words |= LEGAL_TERM if results.own_scores()["legal"].notna().any() else {}
+    terms = pd.DataFrame({"term": list(words), "meaning": list(words.values())})
     return Section(
         title="What the words mean",
         slug="words",

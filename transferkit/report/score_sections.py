@@ -24,6 +24,7 @@ OWN_COLUMNS = {
     "task": "task",
     "n": "n",
     "score": "own score, %",
+    "legal": "legal outputs, %",
     "spread": "lowest to highest seed",
     "no prompt": "no prompt, %",
     "majority": "majority, %",
@@ -115,12 +116,15 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
     shown["examples_interval"] = _ranges(own["examples_low"], own["examples_high"])
     shown["seeds_interval"] = _ranges(own["seeds_low"], own["seeds_high"])
     left_out = ("chance",) if len(results.seeds) > 1 else ("chance", "spread", "seeds_interval")
+    left_out += tuple(name for name in ("legal", "majority") if own[name].isna().all())
     caption = (
         f"Report split; mean over {seeds_of(results)}. Random prompts: mean over their draws. The gain is "
         "paired over examples. Its 95 % intervals: bootstrap over examples with the prompts held fixed, t over seeds "
         "with the examples held fixed, and the widest of these and of a bootstrap over both, on which the last column "
         "rests. The draws of the random prompt are held fixed."
     )
+    if "legal" not in left_out:
+        caption += " Legal outputs: the share of answers that are possible ones, be they right or wrong."
     if results.is_imported:
         left_out = tuple(name for name in OWN_COLUMNS if name not in IMPORTED_COLUMNS)
         caption = (
@@ -133,7 +137,7 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
         caption=caption,
         frame=shown,
         columns={name: words for name, words in OWN_COLUMNS.items() if name not in left_out},
-        percent=("score", "no prompt", "majority", "random prompt", "chance", "difference", "low", "high"),
+        percent=("score", "legal", "no prompt", "majority", "random prompt", "chance", "difference", "low", "high"),
         snippet=snippet(results, f'results.own_scores("{backbone}")'),
         keys=_own_keys(own),
     )

@@ -34,7 +34,8 @@ def inventory_section(results: Results) -> Section:
         Table(
             name="tasks",
             title="Tasks",
-            caption="Chance is the expected accuracy of guessing every class equally often."
+            caption="Chance is the expected accuracy of guessing every class equally often; where answers are texts "
+            "there is none."
             + (
                 " How many examples there were was not published."
                 if results.is_imported
@@ -74,8 +75,15 @@ def inventory_section(results: Results) -> Section:
         )
         parts.append(Table(name="integrity", title="Doubtful scores", caption="Measure these again.", frame=wrong))
     elif not results.is_imported:
-        parts.append(Text(body="Every score was computed again from its predictions and the gold labels; all agree."))
+        parts.append(Text(body=f"Every score was computed again from {_grounds(results)}; all agree."))
     return Section(title="What the store holds", slug="inventory", parts=tuple(parts))
+
+
+def _grounds(results: Results) -> str:
+    """Return what scores follow from: predictions, or where answers are texts what each of them scored."""
+    is_text = {task.answer is not None for task in (spec.task for spec in results.study.examples())}
+    said = {False: "its predictions and the gold labels", True: "those of the single answers"}
+    return ", or where answers are texts from ".join(said[kind] for kind in sorted(is_text))
 
 
 def training_section(results: Results) -> Section | None:

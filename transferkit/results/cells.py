@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from transferkit.results.reading import Reading
-from transferkit.results.scores import baseline_specs, predicted
+from transferkit.results.scores import baseline_specs, paired
 from transferkit.specs import AnyScoreSpec, ScoreSpec, key
 from transferkit.statistics import CellTest, cell_test, false_discovery, verdicts
 
@@ -56,14 +56,13 @@ def _test(
 ) -> CellTest | None:
     if not specs or not side or specs == side or not isinstance(specs[0], ScoreSpec):
         return None
-    task, examples = specs[0].task, reading.gold(specs[0].task.name)
-    first, second = predicted(reading, specs), predicted(reading, side)
-    if examples is None or not first or not second:
+    task, sides = specs[0].task, paired(reading, specs, side)
+    if sides is None:
         return None
     return cell_test(
-        np.array(first),
-        np.array(second),
-        examples.gold,
+        sides.first,
+        sides.second,
+        sides.gold,
         metric=task.metric,
         n_classes=task.n_classes,
         generator=generator,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.artifacts import Score
-from transferkit.results.reading import Reading
+from transferkit.artifacts import Examples, Score
+from transferkit.results.reading import Reading, answers_of
 from transferkit.specs import ImportedPromptSpec, ImportedScoreSpec, key
 from transferkit.statistics import scores_of
+from transferkit.tasks.base import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def task_table(reading: Reading) -> pd.DataFrame:
     rows = []
     for task in reading.tasks:
         examples = reading.gold(task.name)
-        counts = np.bincount(examples.gold, minlength=task.n_classes or 0) if examples else np.zeros(1)
+        counts = np.bincount(examples.gold, minlength=task.n_classes) if examples and task.n_classes else np.zeros(1)
         rows.append(
             {
                 "task": task.name,
@@ -80,32 +81,34 @@ def leakage(reading: Reading) -> pd.DataFrame:
 
 
 def integrity(reading: Reading) -> pd.DataFrame:
-    """Return the scores whose metric does not follow from their predictions, and splits of another length."""
+    """Return the scores whose metric does not follow from their predictions, and splits of another length.
+
+    Where answers are texts, their scores on single examples stand for predictions.
+    """
     import pandas as pd
 
     rows = []
     for spec in reading.scores:
         score, examples = reading.get(spec, Score), reading.gold(spec.task.name)
-        if score is None or score.predicted is None or examples is None or isinstance(spec, ImportedScoreSpec):
+        if score is None or examples is None or isinstance(spec, ImportedScoreSpec):
             continue
-        problem = None
-        if len(score.predicted) != len(examples.gold):
-            problem = f"{len(score.predicted)} predictions for {len(examples.gold)} examples"
-        else:
-            counts = np.ones((1, len(examples.gold)), dtype=np.int64)
-            found = scores_of(
-                score.predicted[None],
-                examples.gold,
-                counts,
-                metric=spec.task.metric,
-                n_classes=len(spec.task.labels),
-            )
-            again = found[0, 0]
-            if abs(again - score.metrics[spec.task.metric]) > 1e-6:
-                problem = f"{spec.task.metric} {score.metrics[spec.task.metric]:.4f} kept, {again:.4f} from predictions"
-        if problem:
+        if problem := _problem(spec.task, score, examples):
             rows.append({"key": key(spec), "backbone": spec.backbone.name, "task": spec.task.name, "problem": problem})
     return pd.DataFrame(rows, columns=["key", "backbone", "task", "problem"])
+
+
+def _problem(task: Task, score: Score, examples: Examples) -> str | None:
+    """Return why a score cannot be trusted; None where it can, or nothing is there to compare it with."""
+    answers = score.predicted if task.answer is None else answers_of(score, task.metric)
+    if answers is None:
+        return None
+    n = len(examples.gold)
+    if len(answers) != n:
+        return f"{len(answers)} predictions for {n} examples"
+    gold, ones = (None if task.answer else examples.gold), np.ones((1, n), dtype=np.int64)
+    again = scores_of(answers[None], gold, ones, metric=task.metric, n_classes=task.n_classes)[0, 0]
+    kept = score.metrics[task.metric]
+    return f"{task.metric} {kept:.4f} kept, {again:.4f} from predictions" if abs(again - kept) > 1e-6 else None
 
 
 def provenance(reading: Reading) -> pd.DataFrame:

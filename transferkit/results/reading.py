@@ -13,6 +13,7 @@ import numpy as np
 from transferkit.artifacts import Artifact, Examples, Neurons, Prompt, Score
 from transferkit.errors import InputError, nearest
 from transferkit.matrices import CellState
+from transferkit.shapes import FloatArray
 from transferkit.specs import (
     AnyPromptSpec,
     AnyScoreSpec,
@@ -26,10 +27,11 @@ from transferkit.specs import (
     WordsSpec,
     key,
 )
-from transferkit.statistics import over_seeds, wilson
+from transferkit.statistics import over_examples, over_seeds, wilson
 from transferkit.store import Store
 
 A = TypeVar("A", bound=Artifact)
+RIGHT_OR_WRONG = ("accuracy", "exact_match")
 
 
 class TaskFacts(Protocol):
@@ -194,7 +196,11 @@ class Reading:
         return self.mean(self.prompts_on(backbone, target, source=source, source_backbone=source_backbone))
 
     def mean(self, specs: Sequence[AnyScoreSpec]) -> Cell:
-        """Return the mean of some scores of one task, with a t interval over them or, for one, Wilson's."""
+        """Return the mean of some scores of one task, with a t interval over them.
+
+        A single score has Wilson's interval where each answer is right or wrong, and else, where every example has a
+        number of its own, a t interval over them.
+        """
         if not specs:
             return Cell("not_applicable")
         found = [self.get(spec, Score) for spec in specs]
@@ -205,8 +211,10 @@ class Reading:
         values = np.array([score.metrics[metric] for score in scores])
         n = scores[0].n
         interval = over_seeds(values)
-        if interval is None and metric == "accuracy" and n:
+        if interval is None and metric in RIGHT_OR_WRONG and n:
             interval = wilson(round(values[0] * n), n)
+        elif interval is None and (each := answers_of(scores[0], metric)) is not None:
+            interval = over_examples(each)
         low, high = (interval.low, interval.high) if interval else (float("nan"), float("nan"))
         low, high = np.clip([low, high], 0.0, 1.0).tolist()  # a t interval knows nothing of the ends of a score
         return Cell("measured", float(values.mean()), n, low, high, tuple(key(spec) for spec in specs))
@@ -242,6 +250,11 @@ class Reading:
         for spec in self.neurons:
             if spec.backbone.name == backbone and (neurons := self.get(spec, Neurons)) is not None:
                 yield spec, neurons
+
+
+def answers_of(score: Score, metric: str) -> FloatArray | None:
+    """Return what each example of a text task scores [n]; None for a task with classes, or where nobody kept it."""
+    return None if score.values is None else score.values.get(metric)
 
 
 def made_for(source: PromptSource | ImportedSource) -> tuple[str, str] | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from transferkit.artifacts import Score
 from transferkit.matrices import Diagonal, Matrix
-from transferkit.results.reading import Cell, Reading, TaskFacts
+from transferkit.results.reading import RIGHT_OR_WRONG, Cell, Reading, TaskFacts, answers_of
+from transferkit.shapes import IntArray, NumberArray
 from transferkit.specs import (
     AnyScoreSpec,
     ImportedScoreSpec,
@@ -23,6 +25,7 @@ from transferkit.specs import (
     key,
 )
 from transferkit.statistics import compare
+from transferkit.tasks.base import TEXT_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +60,8 @@ def transfer(
             labels.append(name)
             row_groups.append("baseline")
     moved = "" if origin == backbone else f", prompts of {origin}"
-    return _matrix(rows, sources=(labels, row_groups), targets=(names, groups), name=f"score on {backbone}{moved}")
+    name = f"score on {backbone}{moved}"
+    return _matrix(rows, tasks, sources=(labels, row_groups), targets=(names, groups), name=name)
 
 
 def cross_model(reading: Reading) -> Matrix:
@@ -65,16 +69,19 @@ def cross_model(reading: Reading) -> Matrix:
     places = [(backbone, task) for backbone in reading.backbones for task in reading.tasks_on(backbone)]
     rows = [[reading.cell(b, t.name, source=s.name, source_backbone=origin) for b, t in places] for origin, s in places]
     labels = [f"{backbone} · {task.name}" for backbone, task in places], [backbone for backbone, _ in places]
-    return _matrix(rows, sources=labels, targets=labels, name="score within and across backbones")
+    return _matrix(rows, reading.tasks, sources=labels, targets=labels, name="score within and across backbones")
 
 
 def _matrix(
     rows: Sequence[Sequence[Cell]],
+    tasks: Sequence[TaskFacts],
     *,
     sources: tuple[list[str], list[str]],
     targets: tuple[list[str], list[str]],
     name: str,
 ) -> Matrix:
+    is_graded = {task.metric for task in tasks} & set(TEXT_METRICS) - set(RIGHT_OR_WRONG)
+    single = "Wilson, or t where answers are texts, over examples" if is_graded else "Wilson over examples"
     n_seeds = max((len(cell.keys) for row in rows[: len(targets[0])] for cell in row), default=0)
     return Matrix(
         values=np.array([[cell.value for cell in row] for row in rows]),
@@ -87,9 +94,9 @@ def _matrix(
         targets=tuple(targets[0]),
         target_groups=tuple(targets[1]),
         name=name,
-        interval=f"95 %: t over {n_seeds} seeds or random draws, else Wilson over examples"
+        interval=f"95 %: t over {n_seeds} seeds or random draws, else {single}"
         if n_seeds > 1
-        else "95 %: Wilson over examples; t over random draws",
+        else f"95 %: {single}; t over random draws",
         keys=tuple(dict.fromkeys(key for row in rows for cell in row for key in cell.keys)),
     )
 
@@ -139,6 +146,7 @@ def _own_row(
         "score_low": min(values, default=np.nan) if cell.state == "measured" else np.nan,
         "score_high": max(values, default=np.nan) if cell.state == "measured" else np.nan,
         "chance": task.chance,
+        "legal": _legal(reading, own),
     }
     cells = {name: reading.mean(baseline_specs(reading, backbone, task.name, name)) for name in BASELINES}
     row |= {name: found.value for name, found in cells.items()}
@@ -173,15 +181,15 @@ def _gain(
     cells = reading.mean(own), reading.mean(baseline)
     if best == "chance" and cells[0].state == "measured":
         return {**empty, "difference": cells[0].value - spec.task.chance}
-    examples, trained, other = reading.gold(spec.task.name), predicted(reading, own), predicted(reading, baseline)
     if any(cell.state != "measured" for cell in cells):
         return empty
-    if not isinstance(spec, ScoreSpec) or examples is None or not trained or not other:  # scores came without answers
+    sides = paired(reading, own, baseline)
+    if not isinstance(spec, ScoreSpec) or sides is None:  # scores came without answers
         return {**empty, "difference": cells[0].value - cells[1].value}
     found = compare(
-        np.array(trained),
-        np.array(other),
-        examples.gold,
+        sides.first,
+        sides.second,
+        sides.gold,
         metric=spec.task.metric,
         n_classes=spec.task.n_classes,
         generator=generator,
@@ -201,11 +209,34 @@ def _gain(
     }
 
 
-def predicted(reading: Reading, specs: Sequence[AnyScoreSpec]) -> list[np.ndarray]:
-    """Return the predicted labels of some scores, each [n]; nothing unless all of them have theirs."""
-    found = [reading.get(spec, Score) for spec in specs]
-    known = [score.predicted for score in found if score is not None and score.predicted is not None]
-    return known if len(known) == len(specs) else []
+@dataclass(frozen=True)
+class Paired:
+    """Two sides of a comparison, example by example.
+
+    Attributes:
+        first: predicted labels of each prompt [prompt,n]; where answers are texts, what each example scores.
+        second: the same of the other side.
+        gold: right labels [n]; None where answers are texts.
+    """
+
+    first: NumberArray
+    second: NumberArray
+    gold: IntArray | None
+
+
+def paired(reading: Reading, first: Sequence[AnyScoreSpec], second: Sequence[AnyScoreSpec]) -> Paired | None:
+    """Return two lists of scores on one task as a comparison takes them; None unless all their answers are known."""
+    task, examples = first[0].task, reading.gold(first[0].task.name)
+    is_text = task.n_classes is None
+    sides = []
+    for specs in (first, second):
+        scores = [score for spec in specs if (score := reading.get(spec, Score)) is not None]
+        each = [answers_of(score, task.metric) if is_text else score.predicted for score in scores]
+        known = [answers for answers in each if answers is not None]
+        sides.append(np.array(known) if known and len(known) == len(specs) else None)
+    if sides[0] is None or sides[1] is None or not (is_text or examples):
+        return None
+    return Paired(sides[0], sides[1], None if is_text or examples is None else examples.gold)
 
 
 def prompt_scores(reading: Reading, prompt: AnyPromptSpec) -> pd.DataFrame:
@@ -243,6 +274,13 @@ def foreign_prompts(reading: Reading, backbone: str) -> pd.DataFrame:
                 rows.append({**row, "own": own, "random": random, "key": key(spec)})
     columns = ["target", "group", "source", "source_backbone", "how", "score", "own", "random", "key"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _legal(reading: Reading, specs: Sequence[AnyScoreSpec]) -> float:
+    """Return the mean share of answers that are possible ones; NaN unless every score knows it."""
+    found = [reading.get(spec, Score) for spec in specs]
+    shares = [score.metrics["legal"] for score in found if score is not None and "legal" in score.metrics]
+    return float(np.mean(shares)) if shares and len(shares) == len(specs) else float("nan")
 
 
 def _values(reading: Reading, specs: Sequence[AnyScoreSpec]) -> list[float]:

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from transferkit.specs.asked import ExamplesSpec, NeuronSite, NeuronsSpec, PromptSpec, ScoreSpec, WordsSpec
-from transferkit.specs.backbone import BackboneSpec, EmbeddingReadout, MaskedReadout, ReadoutSpec
+from transferkit.specs.backbone import (
+    BackboneSpec,
+    CausalReadout,
+    EmbeddingReadout,
+    MaskedReadout,
+    ReadoutSpec,
+    Seq2seqReadout,
+)
 from transferkit.specs.imported import (
     ImportedPromptSpec,
     ImportedScoreSpec,
@@ -35,6 +42,7 @@ __all__ = [
     "AnyPromptSpec",
     "AnyScoreSpec",
     "BackboneSpec",
+    "CausalReadout",
     "EmbeddingReadout",
     "ExamplesSpec",
     "ImportedPromptSpec",
@@ -58,6 +66,7 @@ __all__ = [
     "ReadoutSpec",
     "Recipe",
     "ScoreSpec",
+    "Seq2seqReadout",
     "Spec",
     "TextInitial",
     "TrainedPrompt",

@@ -24,6 +24,10 @@ class PromptSpec:
     recipe: Recipe
     recipe_version: int = RECIPE_VERSION
 
+    def __post_init__(self) -> None:
+        """Leave out of the task what the readout does not read."""
+        object.__setattr__(self, "task", self.task.read_by(self.readout.kind))
+
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
 class ScoreSpec:
@@ -36,6 +40,10 @@ class ScoreSpec:
     task: Task
     split: Split = "report"
     recipe_version: int = RECIPE_VERSION
+
+    def __post_init__(self) -> None:
+        """Leave out of the task what the readout does not read."""
+        object.__setattr__(self, "task", self.task.read_by(self.readout.kind))
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
@@ -87,3 +95,7 @@ class ExamplesSpec:
     kind: Literal["examples"] = "examples"
     task: Task
     split: Split = "report"
+
+    def __post_init__(self) -> None:
+        """Leave out of the task what is for readouts alone, where that came later than the first keys."""
+        object.__setattr__(self, "task", self.task.read_by(None))

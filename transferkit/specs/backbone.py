@@ -44,4 +44,18 @@ class EmbeddingReadout:
     pooling: Literal["auto", "mean", "first"] = "auto"
 
 
-ReadoutSpec = Annotated[MaskedReadout | EmbeddingReadout, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class Seq2seqReadout:
+    """The answer is the label word most likely at the first decoder step; a text task's is what the decoder writes."""
+
+    kind: Literal["seq2seq"] = "seq2seq"
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class CausalReadout:
+    """The answer is the label word most likely after the last row of the text; a text task's is what follows it."""
+
+    kind: Literal["causal"] = "causal"
+
+
+ReadoutSpec = Annotated[MaskedReadout | EmbeddingReadout | Seq2seqReadout | CausalReadout, Field(discriminator="kind")]

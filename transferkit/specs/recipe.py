@@ -73,11 +73,14 @@ class Placement:
         insert_after: number of blocks that run without the prompt.
         entry: "words" sends the rows through the embedding module like tokens (insert_after 0 only; what PEFT does);
             "block" joins them directly in front of block `insert_after`.
+        visibility: whom the rows serve in a backbone whose attention is local: "window", the text rows in whose window
+            they stand, as the backbone was trained; "everywhere", every text row. Elsewhere both are the same.
     """
 
     where: Literal["front", "after_first", "end"] = "front"
     insert_after: int = Field(default=0, ge=0)
     entry: Literal["words", "block"] = "words"
+    visibility: Literal["window", "everywhere"] = "window"
 
     def __post_init__(self) -> None:
         """Refuse a word-level prompt above the embeddings."""

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from transferkit.shapes import FloatArray, IntArray
-from transferkit.statistics.intervals import LEVEL, Interval, Metric, compare, mcnemar, scores_of
+from transferkit.shapes import BoolArray, FloatArray, IntArray, NumberArray
+from transferkit.statistics.intervals import LEVEL, Interval, check_sides, compare, mcnemar, scores_of
+from transferkit.tasks.base import Metric
 
 EQUAL = 1e-12  # scores that differ by less are one score, rounded differently
 Verdict = Literal["transfers", "neutral", "harms"]
@@ -31,49 +32,58 @@ class CellTest:
 
 
 def cell_test(
-    first: IntArray,
-    second: IntArray,
-    gold: IntArray,
+    first: NumberArray,
+    second: NumberArray,
+    gold: IntArray | None,
     *,
-    metric: Metric,
-    n_classes: int,
+    metric: Metric = "accuracy",
+    n_classes: int | None = None,
     generator: np.random.Generator,
     n_resamples: int = 2000,
 ) -> CellTest:
     """Test whether prompts score differently from a baseline on the same examples.
 
-    Two single prompts are compared by accuracy through McNemar's exact test. Otherwise p is the largest of those behind
-    the intervals of `compare` (over examples and, for several seeds, over seeds and over both) and, where the other
-    side has several prompts, of Welch's t test of one side's scores against the other's: random prompts differ too.
+    Two single prompts whose answers are right or wrong are compared through McNemar's exact test. Otherwise p is the
+    largest of those behind the intervals of `compare` (over examples and, for several seeds, over seeds and over both)
+    and, where the other side has several prompts, of Welch's t test of one side's scores against the other's: random
+    prompts differ too.
 
     Args:
-        first: predicted labels of each seed [seed,n].
-        second: predicted labels of each seed or draw of the other side [seed_or_draw,n].
-        gold: right labels [n].
-        metric: how answers are counted.
+        first: predicted labels of each seed [seed,n]; without `gold` what each example scores.
+        second: the same of each seed or draw of the other side [seed_or_draw,n].
+        gold: right labels [n]; None where each example has a score of its own, whose mean is compared.
+        metric: how labels are counted.
         n_classes: classes of the task.
         generator: where chance comes from.
         n_resamples: resamples behind each interval.
 
     Raises:
-        InputError: predictions and gold labels differ in number.
+        InputError: predictions and gold labels, or the two sides, differ in number.
     """
-    first, second, gold = np.atleast_2d(first), np.atleast_2d(second), np.asarray(gold)
+    first, second = check_sides(first, second, gold)
     found = compare(
         first, second, gold, metric=metric, n_classes=n_classes, generator=generator, n_resamples=n_resamples
     )
     widest = found.widest_claim
     p, method = found.p, widest.method
-    if len(first) == len(second) == 1 and metric == "accuracy":
-        p, method = mcnemar(first[0] == gold, second[0] == gold), f"McNemar; {widest.method}"
+    right = [_is_right(side[0], gold, metric) for side in (first, second) if len(side) == 1]
+    if len(right) == 2 and right[0] is not None and right[1] is not None:
+        p, method = mcnemar(right[0], right[1]), f"McNemar; {widest.method}"
     claims = [(p, widest)]
     if len(second) > 1:
-        ones = np.ones((1, len(gold)), dtype=np.int64)
+        ones = np.ones((1, first.shape[1]), dtype=np.int64)
         sides = [scores_of(side, gold, ones, metric=metric, n_classes=n_classes)[0] for side in (first, second)]
         claims += [between] if (between := _between_prompts(*sides)) else []
     p = max(p for p, _ in claims)
     widest = max((interval for _, interval in claims), key=lambda interval: interval.high - interval.low)
     return CellTest(found.difference, widest.low, widest.high, p, widest.method if len(claims) > 1 else method)
+
+
+def _is_right(answers: NumberArray, gold: IntArray | None, metric: Metric) -> BoolArray | None:
+    """Return which answers of one prompt are right [n]; None where they are not simply right or wrong."""
+    if gold is not None:
+        return answers == gold if metric == "accuracy" else None
+    return answers == 1 if np.isin(answers, (0, 1)).all() else None
 
 
 def _between_prompts(first: FloatArray, second: FloatArray) -> tuple[float, Interval] | None:

@@ -4,15 +4,15 @@ Three sources of chance are kept apart: which examples were drawn, which seed th
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from transferkit.errors import InputError
-from transferkit.shapes import BoolArray, FloatArray, IntArray
+from transferkit.shapes import BoolArray, FloatArray, IntArray, NumberArray
+from transferkit.tasks.base import Metric
 
 LEVEL = 0.95
-Metric = Literal["accuracy", "macro_f1"]
+MOST_DRAWN = 2**24  # counts drawn at a time: 128 MB
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,15 @@ def wilson(hits: int, n: int, *, level: float = LEVEL) -> Interval:
 
 def over_seeds(values: FloatArray, *, level: float = LEVEL) -> Interval | None:
     """Return the t interval of a mean over seeds [seed]; None for fewer than two."""
+    return _over(values, "seeds", level)
+
+
+def over_examples(values: FloatArray, *, level: float = LEVEL) -> Interval | None:
+    """Return the t interval of a mean over examples that have a number each [n]; None for fewer than two."""
+    return _over(values, "examples", level)
+
+
+def _over(values: FloatArray, what: str, level: float) -> Interval | None:
     from scipy import stats
 
     values = np.asarray(values, dtype=np.float64)
@@ -76,7 +85,7 @@ def over_seeds(values: FloatArray, *, level: float = LEVEL) -> Interval | None:
     error = float(stats.sem(values))
     mean = float(values.mean())
     low, high = stats.t.interval(level, len(values) - 1, loc=mean, scale=error) if error > 0 else (mean, mean)
-    return Interval(float(low), float(high), f"t over {len(values)} seeds", level)
+    return Interval(float(low), float(high), f"t over {len(values)} {what}", level)
 
 
 def paired_bootstrap(
@@ -125,12 +134,12 @@ def mcnemar(first_right: BoolArray, second_right: BoolArray) -> float:
 
 
 def compare(
-    first: IntArray,
-    second: IntArray,
-    gold: IntArray,
+    first: NumberArray,
+    second: NumberArray,
+    gold: IntArray | None,
     *,
-    metric: Metric,
-    n_classes: int,
+    metric: Metric = "accuracy",
+    n_classes: int | None = None,
     generator: np.random.Generator,
     n_resamples: int = 4000,
 ) -> Comparison:
@@ -139,30 +148,37 @@ def compare(
     Seeds are resampled with their spread enlarged by √(S / (S − 1)), for resampling S of them alone shows too little.
 
     Args:
-        first: predicted labels of each seed [seed,n].
-        second: predicted labels of each draw of the baseline [draw,n]; the draws are held fixed.
-        gold: right labels [n].
-        metric: how answers are counted.
+        first: predicted labels of each seed [seed,n]; without `gold` what each example scores.
+        second: the same of each draw of the baseline [draw,n]; the draws are held fixed.
+        gold: right labels [n]; None where each example has a score of its own, whose mean is compared.
+        metric: how labels are counted.
         n_classes: classes of the task; one that never occurs counts 0 in the macro F1, as in stored scores.
         generator: where chance comes from.
         n_resamples: resamples behind each interval.
 
     Raises:
-        InputError: predictions and gold labels differ in number.
+        InputError: predictions and gold labels, or the two sides, differ in number.
     """
-    first, second, gold = np.atleast_2d(first), np.atleast_2d(second), np.asarray(gold)
-    if first.shape[1] != len(gold) or second.shape[1] != len(gold):
-        raise InputError(
-            f"{first.shape[1]} and {second.shape[1]} predictions for {len(gold)} examples", fix="measure again"
-        )
-    patterns, counts = np.unique(np.vstack([gold[None], first, second]), axis=1, return_counts=True)
-    n_seeds = len(first)
-    here = scores_of(patterns[1:], patterns[0], counts[None], metric=metric, n_classes=n_classes)[0]
-    drawn = generator.multinomial(len(gold), counts / counts.sum(), size=n_resamples)
-    resampled = scores_of(patterns[1:], patterns[0], drawn, metric=metric, n_classes=n_classes)
+    first, second = check_sides(first, second, gold)
+    n, n_seeds = first.shape[1], len(first)
+    rows = [first, second] if gold is None else [np.asarray(gold)[None], first, second]
+    patterns, counts = np.unique(np.vstack(rows), axis=1, return_counts=True)
+    said, right = (patterns, None) if gold is None else (patterns[1:], patterns[0])
+
+    def scored(counts: IntArray) -> FloatArray:
+        return scores_of(said, right, counts, metric=metric, n_classes=n_classes)
+
+    here = scored(counts[None])[0]
+    most = max(1, MOST_DRAWN // len(counts))
+    resampled = np.concatenate(
+        [
+            scored(generator.multinomial(n, counts / counts.sum(), size=min(most, n_resamples - done)))
+            for done in range(0, n_resamples, most)
+        ]
+    )
     own, other = resampled[:, :n_seeds], resampled[:, n_seeds:].mean(axis=1)
     fixed = own.mean(axis=1) - other
-    examples = _percentiles(fixed, f"paired bootstrap over {len(gold)} examples")
+    examples = _percentiles(fixed, f"paired bootstrap over {n} examples")
     p = _two_sided(fixed)
     differences = here[:n_seeds] - here[n_seeds:].mean()
     both = None
@@ -170,28 +186,49 @@ def compare(
         picked = generator.integers(n_seeds, size=(n_resamples, n_seeds))
         spread = np.take_along_axis(own, picked, axis=1).mean(axis=1) - own.mean(axis=1)
         means = own.mean(axis=1) + spread * np.sqrt(n_seeds / (n_seeds - 1))
-        both = _percentiles(means - other, f"bootstrap over {n_seeds} seeds and {len(gold)} examples")
+        both = _percentiles(means - other, f"bootstrap over {n_seeds} seeds and {n} examples")
         p = max(p, _two_sided(means - other), _p_over_seeds(differences))
     return Comparison(float(differences.mean()), examples, over_seeds(differences), both, p)
 
 
-def scores_of(predicted: IntArray, gold: IntArray, counts: IntArray, *, metric: Metric, n_classes: int) -> FloatArray:
+def check_sides(first: NumberArray, second: NumberArray, gold: IntArray | None) -> tuple[NumberArray, NumberArray]:
+    """Return both sides with one row per prompt [prompt,n].
+
+    Raises:
+        InputError: they are not about as many examples as there are gold labels, or as each other.
+    """
+    first, second = np.atleast_2d(first), np.atleast_2d(second)
+    n = first.shape[1] if gold is None else len(gold)
+    if first.shape[1] != n or second.shape[1] != n:
+        raise InputError(f"{first.shape[1]} and {second.shape[1]} predictions for {n} examples", fix="measure again")
+    return first, second
+
+
+def scores_of(
+    predicted: NumberArray,
+    gold: IntArray | None,
+    counts: IntArray,
+    *,
+    metric: Metric = "accuracy",
+    n_classes: int | None = None,
+) -> FloatArray:
     """Return the score of each prediction under each weighting of the examples.
 
     Args:
-        predicted: predicted labels [k,n].
-        gold: right labels [n].
+        predicted: predicted labels [k,n]; without `gold` what each example scores.
+        gold: right labels [n]; None where each example has a score of its own.
         counts: how often each example counts [resample,n].
-        metric: how answers are counted.
+        metric: how labels are counted.
         n_classes: classes of the task, absent ones included.
 
     Returns:
         Scores [resample,k].
     """
     weights = np.asarray(counts, dtype=np.float64)
-    if metric == "accuracy":
-        return weights @ (predicted == gold[None]).T.astype(np.float64) / weights.sum(axis=1, keepdims=True)
-    labels = np.arange(n_classes)
+    if gold is None or metric == "accuracy":
+        each = predicted if gold is None else predicted == gold[None]
+        return weights @ each.T.astype(np.float64) / weights.sum(axis=1, keepdims=True)
+    labels = np.arange(n_classes or 0)
     gold_is = gold[None, :] == labels[:, None]
     scores = []
     for row in predicted:

@@ -19,6 +19,7 @@ from transferkit.errors import InputError
 from transferkit.own_task import OwnTask
 from transferkit.sources import Dtype, Model, describe
 from transferkit.specs import (
+    CausalReadout,
     EmbeddingReadout,
     ExamplesSpec,
     Majority,
@@ -33,6 +34,7 @@ from transferkit.specs import (
     ReadoutSpec,
     Recipe,
     ScoreSpec,
+    Seq2seqReadout,
     Spec,
     TrainedPrompt,
     UniformInitial,
@@ -40,12 +42,13 @@ from transferkit.specs import (
     WordsSpec,
     key,
 )
-from transferkit.tasks.base import Sizes, Task
+from transferkit.tasks.base import WRITING, ReadoutKind, Sizes, Task
 
 RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 ANY_SEQUENCE = Strict(False)  # Python callers may pass a list or a range where a file holds an array
+WITHOUT_FIELDS = {"masked": MaskedReadout, "seq2seq": Seq2seqReadout, "causal": CausalReadout}
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
@@ -92,7 +95,7 @@ class Study:
     task: dict[str, OwnTask] = Field(default_factory=dict)
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], ANY_SEQUENCE, Field(min_length=1)] = (0,)
     recipe: Annotated[Recipe, BeforeValidator(_as_recipe)] = presets.default
-    readout: Literal["auto", "masked", "embedding"] = "auto"
+    readout: Literal["auto", ReadoutKind] = "auto"
     scale: float = Field(default=20.0, gt=0, allow_inf_nan=False)
     dtype: Dtype = "float32"
     sizes: Sizes = Sizes()
@@ -124,7 +127,27 @@ class Study:
                 f"two backbones are called alike ({', '.join(names)})",
                 fix="rename a folder, or study revisions of one model in studies of their own",
             )
+        for model in found:
+            self._check_readout(model)
         return found
+
+    def _check_readout(self, model: Model) -> None:
+        """Make sure a backbone can be asked the study's tasks.
+
+        Raises:
+            InputError: its readout is of another kind of backbone, or cannot show a task or write its answers.
+        """
+        kind, name = self.readout_of(model).kind, model.spec.name
+        if kind != model.readout and {kind, model.readout} & set(WRITING):
+            raise InputError(
+                f"readout = {kind!r}, but {name!r} is a backbone for {model.readout!r}",
+                fix='drop readout = …: "auto" follows each model\'s own files',
+            )
+        for task in self.resolved_tasks:
+            try:
+                task.shown(kind)
+            except InputError as error:
+                raise InputError(f"backbone {name!r}: {error.problem}", fix=error.fix) from error
 
     @property
     def backbone_names(self) -> tuple[str, ...]:
@@ -169,7 +192,7 @@ class Study:
     def readout_of(self, model: Model) -> ReadoutSpec:
         """Return how answers are read off a backbone in this study."""
         kind = model.readout if self.readout == "auto" else self.readout
-        return MaskedReadout() if kind == "masked" else EmbeddingReadout(scale=self.scale)
+        return EmbeddingReadout(scale=self.scale) if kind == "embedding" else WITHOUT_FIELDS[kind]()
 
     # --- specs -------------------------------------------------------------------------------------------------------
     def prompts(self) -> list[PromptSpec]:
@@ -181,11 +204,11 @@ class Study:
             for seed in self.seeds
         ]
 
-    def sources(self, model: Model) -> list[PromptSource]:
+    def sources(self, model: Model, task: Task | None = None) -> list[PromptSource]:
         """Return everything that is put before the text on a backbone: baselines, then trained prompts.
 
         The random prompts are drawn as the trained ones' initial rows were, unless those say something (a text, the
-        label words, another prompt): then from the frequent vocabulary.
+        label words, another prompt): then from the frequent vocabulary. A task whose answers are texts has no majority.
         """
         is_drawn = isinstance(self.recipe.initial, (UniformInitial, NormalInitial, VocabularyInitial))
         randoms = [
@@ -202,7 +225,8 @@ class Study:
             for spec in self.prompts()
             if self.across_backbones or spec.backbone == model.spec
         ]
-        return [NoPrompt(), Majority(), *randoms, *trained]
+        majority = [Majority()] if task is None or task.answer is None else []
+        return [NoPrompt(), *majority, *randoms, *trained]
 
     def scores(self) -> list[ScoreSpec]:
         """Return the cells to measure: everything on every task, on the report split."""
@@ -210,7 +234,7 @@ class Study:
             ScoreSpec(source=source, backbone=model.spec, readout=self.readout_of(model), task=task)
             for model in self.models
             for task in self.scored_tasks
-            for source in self.sources(model)
+            for source in self.sources(model, task)
         ]
 
     def neuron_sets(self) -> list[NeuronsSpec]:

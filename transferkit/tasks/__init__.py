@@ -4,12 +4,14 @@ from collections.abc import Iterable
 
 from transferkit.errors import InputError, nearest
 from transferkit.tasks.abuse import ABUSE, SPAM
-from transferkit.tasks.base import CatalogueData, HubData, Label, LocalData, Sizes, Task
+from transferkit.tasks.base import Answer, CatalogueData, HubData, Label, LocalData, Sizes, Task
 from transferkit.tasks.language import ACCEPTABILITY, QUESTION_TYPES, SUBJECTIVITY
 from transferkit.tasks.nli import NLI, QA_NLI
 from transferkit.tasks.paraphrase import PARAPHRASE
+from transferkit.tasks.qa import QA
 from transferkit.tasks.sentiment import REVIEW_SENTIMENT, TWEET_SENTIMENT
-from transferkit.tasks.su2022 import SU2022
+from transferkit.tasks.su2022 import SU2022, SU2022_TEXTS
+from transferkit.tasks.summarization import SUMMARIZATION
 from transferkit.tasks.topic import TOPIC
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "GROUPS",
     "NLI",
     "PARAPHRASE",
+    "QA",
     "QA_NLI",
     "QUESTION_TYPES",
     "QUICKSTART",
@@ -26,10 +29,13 @@ __all__ = [
     "SHARED_TEXTS",
     "SPAM",
     "SU2022",
+    "SU2022_TEXTS",
     "SUBJECTIVITY",
+    "SUMMARIZATION",
     "TASKS",
     "TOPIC",
     "TWEET_SENTIMENT",
+    "Answer",
     "CatalogueData",
     "HubData",
     "Label",
@@ -57,13 +63,17 @@ GROUPS: dict[str, tuple[Task, ...]] = {
     "subjectivity": SUBJECTIVITY,
     "question-type": QUESTION_TYPES,
     "acceptability": ACCEPTABILITY,
+    "qa": QA,
+    "summarization": SUMMARIZATION,
     "su2022": SU2022,
+    "su2022-texts": SU2022_TEXTS,
 }
-"""Groups for the command line (``@name``). All but `su2022`, which is on the hub, are in the catalogue."""
+"""Groups for the command line (``@name``). All are in the catalogue but these, which are on the hub: `su2022`,
+`su2022-texts`, `summarization`."""
 
 SHARED_TEXTS: tuple[frozenset[str], ...] = (
     frozenset({"rotten_tomatoes", "subjectivity_rt", "sst2"}),
-    frozenset({"disfl_para", "qnli_wiki"}),
+    frozenset({"disfl_para", "qnli_wiki", "qnli", "squad"}),
     frozenset({"multiemo_products", "multiemo_hotels"}),
     frozenset({"imdb", "imdb_full"}),
 )

@@ -4,19 +4,26 @@ A `Task` is a value: it names data and never loads them (`transferkit.examples` 
 a number enters the key of each artifact made with it.
 """
 
-import re
+import dataclasses
 from pathlib import PurePath
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, Field, field_serializer
 from pydantic.dataclasses import dataclass
 
 from transferkit.errors import InputError
+from transferkit.tasks.templates import before_mask, check_shows, check_template
 
 VALUE = ConfigDict(extra="forbid", strict=True)
 SPLITS = ("train", "selection", "report")
 Split = Literal["train", "selection", "report"]
-Metric = Literal["accuracy", "macro_f1"]
+ReadoutKind = Literal["masked", "embedding", "seq2seq", "causal"]
+WRITING: tuple[ReadoutKind, ...] = ("seq2seq", "causal")
+ClassMetric = Literal["accuracy", "macro_f1"]
+TextMetric = Literal["exact_match", "f1", "rouge1", "rouge2", "rougeL"]
+Metric = Literal[ClassMetric, TextMetric]
+TEXT_METRICS: tuple[str, ...] = get_args(TextMetric)
+DEFAULT_TEMPLATE = "{text} It was {mask}."
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
@@ -93,6 +100,24 @@ class Label:
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
+class Answer:
+    """What a text task asks for: words the backbone writes, instead of one of some classes.
+
+    Attributes:
+        column: column of the right answer: a text, a list of texts of which any is right, or SQuAD's record of them.
+            Prompts are trained on the first.
+        kind: "extractive" answers stand in the input word by word; "free" ones need not.
+        max_new_tokens: tokens a backbone may write; longer right answers are cut there in training.
+        beams: hypotheses kept while writing; 1 takes the likeliest token each time.
+    """
+
+    column: str = "answers"
+    kind: Literal["extractive", "free"] = "extractive"
+    max_new_tokens: int = Field(default=32, ge=1)
+    beams: int = Field(default=1, ge=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
 class Sizes:
     """How many examples each split holds at most; None means all there are.
 
@@ -106,22 +131,27 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
 class Task:
-    """A labelled text task as a value.
+    """A task over texts as a value: choosing one of some classes, or, where `answer` is given, writing an answer.
 
     Attributes:
         name: the name used on the command line, in tables and in paths.
         source: where the examples lie.
         inputs: one or two columns of text.
         label: column of the gold label.
-        labels: the classes, in the order predictions count them.
+        labels: the classes, in the order predictions count them; none where answers are texts.
         template: text around the inputs for the masked readout, with `{column}`, `{mask}` and at most one `{sep}`
             that begins the second segment.
         embedding_template: the same for the embedding readout, without `{mask}`; None shows the inputs alone.
-        metric: how answers are counted.
+        completion_template: text whose continuation is the answer, for the seq2seq and causal readouts, without
+            `{mask}` and `{sep}`; None shows what stands before the mask of `template`, if no input follows it, and of a
+            text task the inputs, one a line.
+        metric: how answers are counted: "accuracy" or "macro_f1" of classes; of texts "exact_match" or "f1" (of words)
+            by the rules of SQuAD, or "rouge1", "rouge2", "rougeL" (`transferkit.text_metrics`).
         group: block of tasks expected to transfer to each other.
         sizes: how many examples each split holds.
         split_seed: seed of the cut into splits.
         max_tokens: text is cut so that text, template and special tokens fit this many positions.
+        answer: where the right texts stand, and how long they may be; None for classes.
     """
 
     outside_key: ClassVar[tuple[str, ...]] = ("group",)
@@ -130,60 +160,117 @@ class Task:
     source: Source
     inputs: tuple[str, ...] = Field(default=("text",), min_length=1, max_length=2)
     label: str = "label"
-    labels: tuple[Label, ...] = Field(min_length=2)
-    template: str = "{text} It was {mask}."
+    labels: tuple[Label, ...] = ()
+    template: str = DEFAULT_TEMPLATE
     embedding_template: str | None = None
+    completion_template: str | None = None
     metric: Metric = "accuracy"
     group: str = "own"
     sizes: Sizes = Sizes()
     split_seed: int = 0
     max_tokens: int = Field(default=128, ge=8)
+    answer: Answer | None = None
 
     def __post_init__(self) -> None:
         """Check what one field alone cannot show.
 
         Raises:
-            InputError: a label value stands twice, or a template does not show the inputs and one mask.
+            InputError: classes, answer and metric do not go together, or a template does not show what it should.
         """
+        if self.answer is None:
+            self._check_classes()
+        else:
+            self._check_texts()
+        if self.completion_template is not None:
+            check_template(self.name, "completion_template", self.completion_template, self.inputs, also=())
+            check_shows(self.name, "completion_template", self.completion_template, self.inputs)
+
+    def _check_classes(self) -> None:
         values = [label.value for label in self.labels]
+        if len(values) < 2:
+            raise InputError(
+                f"task {self.name!r}: labels {values} are too few, a class needs another beside it",
+                fix="give labels for two classes or more, or answer = … if the answers are texts",
+            )
         if len(set(values)) < len(values):
             raise InputError(f"task {self.name!r}: labels {values} name a class twice", fix="give each class one label")
-        for column in self.inputs:
-            if f"{{{column}}}" not in self.template:
-                raise InputError(
-                    f"task {self.name!r}: template {self.template!r} does not show the column {column!r}",
-                    fix=f"write {{{column}}} where the text belongs",
-                )
-        known = {*self.inputs, "mask", "sep"}
-        for template in (self.template, self.embedding_template or ""):
-            if unknown := sorted(set(re.findall(r"\{(\w*)\}", template)) - known):
-                raise InputError(
-                    f"task {self.name!r}: template {template!r} names {{{unknown[0]}}}, which is none of its columns",
-                    fix="use " + ", ".join(f"{{{name}}}" for name in (*self.inputs, "mask", "sep")),
-                )
-            if template.count("{sep}") > 1:
-                raise InputError(
-                    f"task {self.name!r}: template {template!r} has more than one {{sep}}",
-                    fix="backbones take two segments at most",
-                )
+        if self.metric in TEXT_METRICS:
+            raise InputError(
+                f"task {self.name!r}: metric = {self.metric!r} counts texts, and the task has classes",
+                fix='use "accuracy" or "macro_f1"',
+            )
+        check_shows(self.name, "template", self.template, self.inputs)
+        check_template(self.name, "template", self.template, self.inputs, also=("mask", "sep"))
+        if self.embedding_template:
+            named = "embedding_template"
+            check_template(self.name, named, self.embedding_template, self.inputs, also=("mask", "sep"))
         if self.template.count("{mask}") != 1:
             raise InputError(
                 f"task {self.name!r}: template {self.template!r} needs {{mask}} exactly once",
                 fix='for example "{text} It was {mask}."',
             )
 
+    def _check_texts(self) -> None:
+        if self.labels:
+            raise InputError(
+                f"task {self.name!r}: labels and answer are both given", fix="drop labels: answers are texts"
+            )
+        if self.metric not in TEXT_METRICS:
+            raise InputError(
+                f"task {self.name!r}: metric = {self.metric!r} counts classes, and the answers are texts",
+                fix='use "exact_match" or "f1" for short answers, "rouge1", "rouge2" or "rougeL" for long ones',
+            )
+        for name, default in (("template", DEFAULT_TEMPLATE), ("embedding_template", None)):
+            if getattr(self, name) != default:
+                raise InputError(
+                    f"task {self.name!r}: {name} does not show a task whose answers are texts",
+                    fix="give completion_template instead",
+                )
+
     @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.labels)
+    def n_classes(self) -> int | None:
+        """Number of classes; None where answers are texts."""
+        return None if self.answer else len(self.labels)
 
     @property
     def chance(self) -> float:
-        """Expected score of guessing every class equally often."""
-        return 1.0 / len(self.labels)
+        """Expected score of guessing every class equally often; NaN where there are no classes."""
+        return float("nan") if self.answer else 1.0 / len(self.labels)
 
-    def shown(self, readout: Literal["masked", "embedding"]) -> str:
-        """Return the template a readout uses."""
+    def shown(self, readout: ReadoutKind) -> str:
+        """Return the template a readout uses.
+
+        Raises:
+            InputError: the task cannot be shown to such a readout.
+        """
+        if readout in WRITING:
+            return self.completion_template or self._completion()
+        if self.answer is not None:
+            raise InputError(
+                f"task {self.name!r}: its answers are texts, which the {readout} readout cannot write",
+                fix="use a backbone that writes: an encoder-decoder (seq2seq) or a causal one",
+            )
         if readout == "masked":
             return self.template
         return self.embedding_template or " {sep} ".join(f"{{{column}}}" for column in self.inputs)
+
+    def read_by(self, readout: ReadoutKind | None) -> "Task":
+        """Return the task as it enters the key of what a readout makes; None where it is not shown at all.
+
+        A completion template that is not read is left out, so that giving one renames nothing made without it.
+        """
+        if self.completion_template is None or readout in WRITING:
+            return self
+        return dataclasses.replace(self, completion_template=None)
+
+    def _completion(self) -> str:
+        if self.answer is not None:
+            return "\n".join(f"{{{column}}}" for column in self.inputs)
+        derived = before_mask(self.template)
+        if derived is None:
+            raise InputError(
+                f"task {self.name!r}: a text follows the mask of template {self.template!r}, so no reading of it ends "
+                "where the label word begins",
+                fix='give completion_template, a text that the label word continues, such as "{text} It was"',
+            )
+        return derived

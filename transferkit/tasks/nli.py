@@ -5,6 +5,8 @@ from transferkit.tasks.packaged import packaged
 
 _PAIR = ("sentence1", "sentence2")
 _YES_NO = "{sentence1} {sep} {mask}, {sentence2}"
+_ANSWER = "{sentence1} Question: {sentence2} Yes or no? Answer:"
+_ANSWER_OF_THREE = "{sentence1} Question: {sentence2} Yes, maybe or no? Answer:"
 
 VITAMINC = Task(
     name="vitaminc",
@@ -16,6 +18,7 @@ VITAMINC = Task(
         Label(value="contradiction", word="no", description="the evidence shows that the claim is false"),
     ),
     template=_YES_NO,
+    completion_template=_ANSWER_OF_THREE,
     group="inference",
 )
 EPISTEMIC_NLI = Task(
@@ -27,6 +30,7 @@ EPISTEMIC_NLI = Task(
         Label(value="non-entailment", word="no", description="the second sentence does not follow from the first"),
     ),
     template=_YES_NO,
+    completion_template=_ANSWER,
     group="inference",
     sizes=Sizes(selection=300),
 )
@@ -42,6 +46,7 @@ def _qnli(name: str) -> Task:
             Label(value="not", word="no", description="a question and a sentence that does not answer it"),
         ),
         template=_YES_NO,
+        completion_template="Question: {sentence1} Text: {sentence2} Is the question answered? Yes or no? Answer:",
         group="question answering",
     )
 

@@ -12,6 +12,7 @@ DISFL_PARA = Task(
         Label(value="same", word="yes", description="the same question asked twice"),
     ),
     template="{sentence1} {sep} {mask}, {sentence2}",
+    completion_template="{sentence1} {sentence2} Is the meaning the same? Yes or no? Answer:",
     group="paraphrase",
 )
 METAPHOR_PARA = Task(
@@ -23,6 +24,7 @@ METAPHOR_PARA = Task(
         Label(value="paraphrase", word="yes", description="two sentences with the same meaning"),
     ),
     template="{sentence1} {sep} {mask}, {sentence2}",
+    completion_template="{sentence1} {sentence2} Is the meaning the same? Yes or no? Answer:",
     group="paraphrase",
     sizes=Sizes(selection=100),
 )

@@ -16,6 +16,7 @@ BBC_NEWS = Task(
         Label(value="tech", word="technology", description="technology news about computers, phones and the internet"),
     ),
     template="{mask} news: {text}",
+    completion_template="{text} This is news about",
     group="topic",
 )
 REUTERS_R8 = Task(
@@ -32,6 +33,7 @@ REUTERS_R8 = Task(
         Label(value="trade", word="trade", description="news about trade between countries, tariffs and deficits"),
     ),
     template="{mask} news: {text}",
+    completion_template="{text} This is news about",
     group="topic",
 )
 

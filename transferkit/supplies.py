@@ -1,0 +1,145 @@
+"""Making. What work is done with: a backbone, splits as texts and as tokens, prompts; kept as long as they serve."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from transferkit import artifacts
+from transferkit.backbones import Backbone
+from transferkit.backbones.loading import Device
+from transferkit.batches import Encoded, encode, text_limit
+from transferkit.errors import InputError, RunError
+from transferkit.examples import Examples, load
+from transferkit.predictions import Entrant, Prefills
+from transferkit.prompts import Data, Job, make_initial
+from transferkit.readouts import make_readout
+from transferkit.specs import (
+    BackboneSpec,
+    ExamplesSpec,
+    LabelWordsInitial,
+    Majority,
+    NoPrompt,
+    Placement,
+    PromptSource,
+    PromptSpec,
+    ScoreSpec,
+    TrainedPrompt,
+    key,
+)
+from transferkit.store import Store
+from transferkit.tasks.base import ReadoutKind, Split, Task
+
+
+class Supplies:
+    """Gets everything once, and keeps the last backbone with all that was made for it."""
+
+    def __init__(self, store: Store, *, device: Device = "auto", cache: Path | None = None) -> None:
+        self.store = store
+        self.device: Device = device
+        self.cache = cache
+        self._loaded: tuple[object, Backbone] | None = None
+        self._prefills = Prefills()
+        self._examples: dict[str, dict[Split, Examples]] = {}
+        self._encoded: dict[object, Encoded] = {}
+        self._prompt_specs: dict[str, PromptSpec] = {}
+
+    @property
+    def at_hand(self) -> Backbone | None:
+        """The last backbone used."""
+        return self._loaded[1] if self._loaded else None
+
+    def backbone(self, name: str, spec: BackboneSpec, readout: ReadoutKind) -> Backbone:
+        """Return a backbone by the name to load it by, loaded unless it is the last one used."""
+        wanted = (spec, readout)
+        if self._loaded is None or self._loaded[0] != wanted:
+            self._loaded = None  # let the old one go first
+            self._encoded.clear()
+            self._prefills = Prefills()
+            loaded = Backbone.load(name, readout=readout, dtype=spec.dtype, device=self.device, cache=self.cache)
+            self._loaded = (wanted, loaded)
+        return self._loaded[1]
+
+    def examples(self, task: Task) -> dict[Split, Examples]:
+        """Return a task's splits, read once."""
+        name = key(ExamplesSpec(task=task))
+        if name not in self._examples:
+            self._examples[name] = load(task, cache=self.cache)
+        return self._examples[name]
+
+    def encoded(self, task: Task, split: Split, backbone: Backbone, spec: PromptSpec | ScoreSpec, room: int) -> Encoded:
+        """Return a split as token ids of a backbone, tokenised once."""
+        kind = spec.readout.kind
+        wanted = (key(ExamplesSpec(task=task)), split, kind, text_limit(task, backbone, kind, room))
+        if wanted not in self._encoded:
+            self._encoded[wanted] = encode(self.examples(task)[split], task, backbone, kind, room=room)
+        return self._encoded[wanted]
+
+    def job(self, spec: PromptSpec, backbone: Backbone) -> Job:
+        """Return a prompt to train, with its data encoded and its first rows drawn."""
+        room = room_of(spec.recipe.placement, spec.recipe.prompt_length)
+        data = Data(*(self.encoded(spec.task, split, backbone, spec, room) for split in ("train", "selection")))
+        initial = make_initial(
+            spec.recipe.initial,
+            backbone,
+            length=spec.recipe.prompt_length,
+            seed=spec.seed,
+            task=spec.task,
+            find_prompt=lambda found: self.prompt(found).vectors,
+        )
+        readout = make_readout(spec.readout, backbone, spec.task)
+        return Job(spec, readout, data, initial, self.store.scratch(key(spec)))
+
+    def prompt(self, found: str) -> artifacts.Prompt:
+        """Return a stored prompt by key.
+
+        Raises:
+            RunError: it is not there, because its training failed or has not run.
+        """
+        if found not in self._prompt_specs:
+            self._prompt_specs = {key(s): s for s in self.store.specs("prompt") if isinstance(s, PromptSpec)}
+        if found not in self._prompt_specs:
+            raise RunError(f"prompt {found} is not in the store", fix="train it first: transferkit train STUDY")
+        prompt = self.store.get(self._prompt_specs[found])
+        assert isinstance(prompt, artifacts.Prompt)
+        return prompt
+
+    def entrant(self, source: PromptSource, backbone: Backbone, task: Task | None) -> Entrant:
+        """Return what a source puts before the text.
+
+        Raises:
+            InputError: the prompt was made for a backbone of another width.
+            RunError: the prompt is not there.
+        """
+        if isinstance(source, TrainedPrompt):
+            vectors = _on(backbone, torch.from_numpy(self.prompt(source.key).vectors), source.backbone)
+            return Entrant(vectors, self._prompt_specs[source.key].recipe.placement, key(source), self._prefills)
+        if isinstance(source, (NoPrompt, Majority)):
+            return Entrant(None, Placement())
+        vectors = make_initial(
+            source.initial,
+            backbone,
+            length=source.length,
+            seed=source.seed,
+            task=task,
+            find_prompt=lambda found: self.prompt(found).vectors,
+        )
+        # Rows made of label words are others for every task.
+        kept = None if isinstance(source.initial, LabelWordsInitial) else self._prefills
+        return Entrant(_on(backbone, vectors, backbone.spec.name), source.placement, key(source), kept)
+
+
+def _on(backbone: Backbone, vectors: Float[Tensor, "P d"], made_for: str) -> Float[Tensor, "P d"]:
+    if vectors.shape[1] != backbone.width:
+        raise InputError(
+            f"a prompt of {made_for!r} (width {vectors.shape[1]}) does not fit {backbone.spec.name!r}"
+            f" (width {backbone.width})",
+            fix="set across_backbones = false, or use backbones that share vocabulary and width",
+        )
+    return vectors.to(backbone.device)
+
+
+def room_of(placement: Placement, length: int) -> int:
+    """Return the rows a prompt takes at the embeddings; one that joins above them takes none."""
+    return length if placement.entry == "words" else 0
