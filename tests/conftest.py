@@ -12,6 +12,7 @@ from transferkit.tasks.base import Label, LocalData, Sizes, Task
 
 torch.set_num_threads(1)  # tiny models: a second thread only waits
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reference", type=Path, default=None, help="folder of the papers' published files")
     parser.addoption("--regen", action="store_true", help="rewrite golden files; review the diff")

@@ -143,7 +143,6 @@ def test_a_task_answered_in_words_is_right_to_the_letter(tmp_path: Path, monkeyp
     assert asked.readout_of(asked.models[0]).kind == "seq2seq"
 
 
-
 def test_python_example_runs(tiny_takes_its_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = blocks("python")
     assert len([line for line in example.splitlines() if line]) == 14
@@ -172,7 +171,7 @@ def test_shell_blocks_are_two_and_stand_alone() -> None:
         assert lines[0].startswith("python3 -m venv .venv")
         assert lines[1].endswith(f"-m pip install -c constraints.txt -e '.[{extra}]'")
     assert first.splitlines()[-1].endswith("transferkit quickstart --yes")
-    assert second.splitlines()[-1].endswith("-m pytest")
+    assert second.splitlines()[-1].endswith("-m pytest -n 2")
 
 
 def test_sizes_of_the_download_are_right() -> None:

@@ -330,8 +330,9 @@ RESUMED: list[Recipe] = [
 
 
 @pytest.mark.parametrize("number", range(len(RESUMED)))
-def test_interrupted_equals_undisturbed(tiny_masked: Backbone, tmp_path: Path, number: int) -> None:
-    toy = Toy.of(tiny_masked, RESUMED[number], seed=number)
+@pytest.mark.parametrize("family", ["bert", "modernbert", "gpt2", "t5"])
+def test_interrupted_equals_undisturbed(family: str, tmp_path: Path, number: int) -> None:
+    toy = Toy.of(make_tiny(family), RESUMED[number], seed=number)
     whole, _ = toy.run(tmp_path / "whole")
     whole.write(tmp_path / "whole")
     broken, n_broken = interrupted(toy, tmp_path / "broken", random.Random(number), times=4)
@@ -439,8 +440,10 @@ def test_micro_batches_give_the_numbers_of_whole_ones(
 
 
 @pytest.mark.parametrize("placement", [Placement(), Placement(where="end"), Placement(entry="block", insert_after=2)])
-def test_prompts_trained_together_are_those_trained_alone(tiny: Backbone, tmp_path: Path, placement: Placement) -> None:
-    recipe = toy_recipe(batch_size=7, placement=placement)
+@pytest.mark.parametrize("family", ["bert", "modernbert", "gemma3", "t5"])
+def test_prompts_trained_together_are_those_trained_alone(family: str, tmp_path: Path, placement: Placement) -> None:
+    tiny = make_tiny(family)
+    recipe = toy_recipe(batch_size=7, steps=6, evaluate_every=3, placement=placement)
     toys = [Toy.of(tiny, recipe, seed=seed, n_train=n) for seed, n in ((0, 6), (1, 4), (2, 6))]
     alone = [toy.run(tmp_path / f"alone{i}")[0] for i, toy in enumerate(toys)]
     together = train_together([toy.job(tmp_path / f"together{i}") for i, toy in enumerate(toys)], tiny)
