@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModel, AutoModelForMaskedLM
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
 from transferkit import catalogue, named, run
 from transferkit.artifacts import Prompt
-from transferkit.backbones import Backbone
+from transferkit.backbones import Backbone, Savings
 from transferkit.batches import Batch, encode
 from transferkit.examples import Examples
 from transferkit.readouts import make_readout
 from transferkit.readouts.embedding import Embedding, pool_mean
-from transferkit.specs import EmbeddingReadout, MaskedReadout, PromptSpec
+from transferkit.specs import CausalReadout, EmbeddingReadout, MaskedReadout, Placement, PromptSpec, Seq2seqReadout
 from transferkit.store import Store
 from transferkit.tasks import find
 
@@ -68,6 +68,33 @@ def test_masked_language_model_equals_the_stock_head() -> None:
         ours = make_readout(MaskedReadout(), backbone, task).logits(backbone.embed(batch), batch)
     ids = [backbone.tokenizer.convert_tokens_to_ids(label.word) for label in task.labels]
     torch.testing.assert_close(ours, logits[torch.arange(3), batch.answer][:, ids], **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "auto"),
+    [("flan-t5-small", "seq2seq", AutoModelForSeq2SeqLM), ("smollm2-135m", "causal", AutoModelForCausalLM)],
+)
+def test_models_that_write_equal_the_stock_head_and_carry_the_gradient(name: str, kind: str, auto: type) -> None:
+    """Padded texts behind a prompt of 20 words: label logits, the prompt's gradient, and every saving off."""
+    need(name)
+    backbone = Backbone.load(name, device="cpu")
+    stock = auto.from_pretrained(catalogue.folder(name), dtype=torch.float32).eval().requires_grad_(False)
+    batch, task = batch_of(backbone, kind), find("rotten_tomatoes")
+    readout = make_readout(Seq2seqReadout() if kind == "seq2seq" else CausalReadout(), backbone, task)
+    prompt = backbone.words(torch.arange(1000, 1020)).detach().requires_grad_()
+    rows = torch.cat([prompt.expand(len(batch.ids), -1, -1), backbone.words(batch.ids)], dim=1)
+    mask = torch.cat([torch.ones(len(rows), 20, dtype=torch.long), batch.mask.long()], dim=1)
+    start = {"decoder_input_ids": torch.zeros(len(rows), 1, dtype=torch.long)} if kind == "seq2seq" else {}
+    logits = stock(inputs_embeds=rows, attention_mask=mask, use_cache=False, **start).logits
+    at = batch.answer if kind == "seq2seq" else batch.answer + 20
+    theirs = logits[torch.arange(len(rows)), at][:, readout.label_ids]
+    ours = readout.logits(backbone.enter(batch, prompt, Placement()), batch)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)  # T5's logits reach ± 90
+    gradients = [torch.autograd.grad(one.square().sum(), prompt)[0] for one in (ours, theirs)]
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-4 * float(gradients[1].abs().max()))
+    backbone.savings = Savings(answer_rows=False, absorb=False, share_prompt=False)
+    plain = readout.logits(backbone.enter(batch, prompt, Placement()), batch)
+    torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
