@@ -51,8 +51,7 @@ def ours(
 
 def without(backbone: Backbone, **off: bool):
     """The same backbone with some savings off."""
-    plain = copy.copy(backbone)
-    plain.stack = copy.copy(backbone.stack)
+    plain = Backbone(backbone.model, backbone.tokenizer, spec=backbone.spec, upstream="x")
     plain.savings = Savings(**off)
     return plain
 

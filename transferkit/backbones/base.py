@@ -5,56 +5,23 @@ rotary tables are built anew from the State at every entry, so a longer sequence
 one.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from transferkit import sources
 from transferkit.backbones.families import family_of
 from transferkit.backbones.family import Stack, Stock
+from transferkit.backbones.front import Front, Rows, TokenRows
 from transferkit.backbones.loading import Device, Pooling, load_files, pooling_of
 from transferkit.backbones.stack import BlockStack, Savings
-from transferkit.backbones.state import Entrance, Prefix, State, join, spread, take_rows
-from transferkit.errors import InputError
+from transferkit.backbones.state import Prefix, State, take_rows
 from transferkit.specs import BackboneSpec, Placement
-
-Rows = Float[Tensor, "P d"] | Float[Tensor, "G P d"]
-
-
-class TokenRows(Protocol):
-    """What `embed` reads of a batch: ids [B,T], mask [B,T], token types [B,T] or None; padded on the right."""
-
-    @property
-    def ids(self) -> Int[Tensor, "B T"]:
-        """Token ids."""
-        ...
-
-    @property
-    def mask(self) -> Bool[Tensor, "B T"]:
-        """True for real tokens."""
-        ...
-
-    @property
-    def types(self) -> Int[Tensor, "B T"] | None:
-        """Token types; None for families without."""
-        ...
-
-    @property
-    def is_padded(self) -> bool:
-        """Whether any row is padding."""
-        ...
-
-    @property
-    def decoder_ids(self) -> Int[Tensor, "B D"] | None:
-        """Tokens an encoder-decoder begins its answer with; None for the start token alone."""
-        ...
 
 
 class Backbone:
@@ -91,6 +58,7 @@ class Backbone:
         self.base: Stock = model.base_model
         self.stack = BlockStack(self.base, self.family, self.config)
         self.blocks = self.stack.blocks
+        self._front = Front(self.stack, self.config, spec.name)
         self.device = next(model.parameters()).device
 
     def __repr__(self) -> str:
@@ -188,23 +156,7 @@ class Backbone:
         Raises:
             ValueError: mask and ids differ in shape, the text is padded on the left, or the rows do not fit.
         """
-        prompt = _grouped(prompt)
-        n_prompt = 0 if prompt is None else prompt.shape[1]
-        self._check(batch, n_prompt)
-        if prompt is None:
-            return self._text(batch, 0)
-        if self._shares(where):
-            words = prompt.to(self.words(batch.ids[:1, :1]).dtype)
-            types = torch.zeros(words.shape[:2], dtype=torch.long, device=self.device)
-            rows = self.family.embed(self.base, words, self._positions(0, n_prompt), types)
-            return self._meet(self._text(batch, n_prompt), rows, everywhere)
-        words, mask, text_rows = join(self.words(batch.ids), batch.mask, prompt, where)
-        types = torch.zeros_like(batch.ids) if batch.types is None else batch.types
-        types = types.new_zeros(mask.shape).scatter(1, text_rows, types)
-        positions = self._positions(0, words.shape[1])
-        hidden = self.family.embed(self.base, words, positions, types)
-        ids = self._decoder_ids(batch)
-        return State(hidden, mask, positions, 0, text_rows, batch.is_padded, everywhere, decoder_ids=ids)
+        return self._front.embed(batch, prompt, where=where, everywhere=everywhere)
 
     def run(self, state: State, start: int, stop: int) -> State:
         """Run blocks start … stop-1. An encoder-decoder crosses over when its first decoder block runs.
@@ -255,60 +207,18 @@ class Backbone:
     # --- prompts -----------------------------------------------------------------------------------------------------
     def insert(self, state: State, prompt: Rows, *, where: str, everywhere: bool = False) -> State:
         """Join prompt rows where the State stands; mask, positions and text rows follow."""
-        state = self.stack.cross(state) if state.depth == self.stack.n_encoder else state
-        rows = _grouped(prompt)
-        assert rows is not None
-        text = take_rows(state.hidden, state.text_rows)
-        text_mask = state.mask.gather(1, state.text_rows)
-        if self._shares(where):
-            positions = self._positions(rows.shape[1], text.shape[1])
-            at = torch.arange(text.shape[1], device=self.device).expand(text.shape[:2])
-            alone = dataclasses.replace(state, hidden=text, mask=text_mask, positions=positions, text_rows=at)
-            return self._meet(alone, rows.to(text.dtype), everywhere)
-        joined, mask, text_rows = join(text, text_mask, rows, where)
-        positions = self._positions(0, joined.shape[1])
-        return dataclasses.replace(
-            state, hidden=joined, mask=mask, positions=positions, text_rows=text_rows, everywhere=everywhere
-        )
+        return self._front.insert(state, prompt, where=where, everywhere=everywhere)
 
     def prefill(self, prompt: Rows, placement: Placement) -> Prefix | Rows:
         """Return what can be computed of a prompt before any text is seen, to be given to `enter` again and again.
 
         For a causal backbone that is all of it, for others nothing: they get the rows back as they are.
         """
-        if self.kind != "decoder" or not self._shares(placement.where):
-            return prompt
-        self._check_depth(placement)
-        rows = _grouped(prompt)
-        assert rows is not None
-        rows = rows.to(next(self.model.parameters()).dtype)
-        positions = self._positions(0, rows.shape[1])
-        if placement.entry == "words":
-            types = torch.zeros(rows.shape[:2], dtype=torch.long, device=self.device)
-            rows = self.family.embed(self.base, rows, positions, types)
-        return self.stack.prefill(
-            rows, positions, placement.insert_after, everywhere=placement.visibility == "everywhere"
-        )
+        return self._front.prefill(prompt, placement)
 
     def enter(self, batch: TokenRows, prompt: Prefix | Rows | None, placement: Placement) -> State:
         """Embed a batch and let a prompt enter where its spec says; blocks below it run without a graph."""
-        if prompt is None:
-            return self.embed(batch)
-        everywhere = placement.visibility == "everywhere"
-        if isinstance(prompt, Prefix):
-            if placement.entry == "words":
-                self._check(batch, len(prompt))
-                return self._behind(self._text(batch, len(prompt)), prompt)
-            with torch.no_grad():
-                state = self.run(self.embed(batch), 0, prompt.start)
-            positions = self._positions(len(prompt), batch.ids.shape[1])
-            return self._behind(dataclasses.replace(state, positions=positions), prompt)
-        if placement.entry == "words":
-            return self.embed(batch, prompt, where=placement.where, everywhere=everywhere)
-        self._check_depth(placement)
-        with torch.no_grad():
-            state = self.run(self.embed(batch), 0, placement.insert_after)
-        return self.insert(state, prompt, where=placement.where, everywhere=everywhere)
+        return self._front.enter(batch, prompt, placement)
 
     @contextmanager
     def dropout(self, on: bool) -> Iterator[None]:
@@ -321,68 +231,3 @@ class Backbone:
             yield
         finally:
             self.model.eval()
-
-    # --- details -----------------------------------------------------------------------------------------------------
-    def _shares(self, where: str) -> bool:
-        """Tell whether prompt rows are the same for all examples: with dropout on, each example drops its own."""
-        return self.savings.share_prompt and where == "front" and not self.model.training
-
-    def _meet(self, text: State, prompt: Float[Tensor, "G P d"], everywhere: bool) -> State:
-        """Put shared prompt rows in front of text rows that have made room for them."""
-        n_prompt, n_text = prompt.shape[1], text.hidden.shape[1]
-        if self.kind == "decoder":
-            positions = self._positions(0, n_prompt)
-            return self._behind(text, self.stack.prefill(prompt, positions, text.depth, everywhere=everywhere))
-        hidden = torch.cat([spread(prompt, len(text.hidden)), text.hidden], dim=1)
-        mask = torch.cat([text.mask.new_ones(len(text.mask), n_prompt), text.mask], dim=1)
-        return dataclasses.replace(
-            text,
-            hidden=hidden,
-            mask=mask,
-            positions=self._positions(0, n_prompt + n_text),
-            text_rows=text.text_rows + n_prompt,
-            everywhere=everywhere,
-            entrance=Entrance(prompt, text.hidden),
-        )
-
-    def _behind(self, text: State, prefix: Prefix) -> State:
-        return dataclasses.replace(text, prefix=prefix, everywhere=prefix.everywhere)
-
-    def _text(self, batch: TokenRows, n_ahead: int) -> State:
-        """Return the text's own rows in front of block 0, numbered behind what stands ahead."""
-        types = torch.zeros_like(batch.ids) if batch.types is None else batch.types
-        positions = self._positions(n_ahead, batch.ids.shape[1])
-        hidden = self.family.embed(self.base, self.words(batch.ids), positions, types)
-        rows = torch.arange(batch.ids.shape[1], device=self.device).expand(batch.ids.shape)
-        return State(hidden, batch.mask, positions, 0, rows, batch.is_padded, decoder_ids=self._decoder_ids(batch))
-
-    def _decoder_ids(self, batch: TokenRows) -> Int[Tensor, "B D"] | None:
-        if self.kind != "encoder-decoder":
-            return None
-        start = batch.ids.new_full((len(batch.ids), 1), self.config.decoder_start_token_id)
-        return start if batch.decoder_ids is None else batch.decoder_ids
-
-    def _positions(self, ahead: int, n_rows: int) -> Int[Tensor, "S"]:
-        first = self.family.first_position(self.config) + ahead
-        return torch.arange(first, first + n_rows, device=self.device)
-
-    def _check(self, batch: TokenRows, n_prompt: int) -> None:
-        if batch.mask.shape != batch.ids.shape:
-            raise ValueError(f"mask {tuple(batch.mask.shape)} is not ids {tuple(batch.ids.shape)}")
-        if not bool(batch.mask[:, 0].all()):
-            raise ValueError("text is padded on the left; pad on the right")
-        n_rows = batch.ids.shape[1] + n_prompt
-        if self.capacity is not None and n_rows > self.capacity:
-            raise ValueError(f"{n_rows} rows, prompt included, but {self.spec.name} holds {self.capacity}")
-
-    def _check_depth(self, placement: Placement) -> None:
-        if placement.insert_after >= self.n_blocks:
-            raise InputError(
-                f"insert_after = {placement.insert_after}: {self.spec.name} has {self.n_blocks} blocks, so the prompt"
-                " would change nothing",
-                fix=f"choose insert_after between 0 and {self.n_blocks - 1}",
-            )
-
-
-def _grouped(prompt: Rows | None) -> Float[Tensor, "G P d"] | None:
-    return prompt.unsqueeze(0) if prompt is not None and prompt.ndim == 2 else prompt

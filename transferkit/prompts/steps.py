@@ -26,7 +26,7 @@ def step(backbone: Backbone, active: Sequence[Active], room: Room) -> list[tuple
 
     Args:
         backbone: the frozen model.
-        active: runs of one kind (placement, length, readout, dropout), each with its batch on the backbone's device.
+        active: runs of one kind (placement, length, readout, dropout), each with its batch.
         room: how many examples fit through the backbone at once.
     """
     values = room.fit(sum(len(batch.gold) for _, _, batch in active), lambda size: _gradients(backbone, active, size))
@@ -59,7 +59,7 @@ def _losses(backbone: Backbone, pieces: Sequence[tuple[Active, Batch]]) -> list[
     """Return what some examples add to the mean loss of each run."""
     recipe = pieces[0][0][0].spec.recipe
     prompts = torch.stack([run.prompt() for (_, run, _), _ in pieces])
-    together = merge([batch for _, batch in pieces])
+    together = merge([batch for _, batch in pieces]).to(backbone.device)
     n_each = len(pieces[0][1].gold)
     own = [part_as_is(together, i * n_each, n_each) for i in range(len(pieces))]
     with backbone.dropout(recipe.backbone_dropout):

@@ -73,7 +73,7 @@ def train_together(
         torch.manual_seed(jobs[0].spec.seed)
         courses = _begin(jobs, backbone, room, progress)
         while active := [course for course in courses if not course.is_over]:
-            taken = [(c.job, c.run, next(c.batches).to(backbone.device)) for c in active]
+            taken = [(c.job, c.run, next(c.batches)) for c in active]
             for course, (value, gradient) in zip(active, step(backbone, taken, room), strict=True):
                 course.after_step(value, gradient)
                 if course.trouble is not None:
