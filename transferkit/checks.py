@@ -9,7 +9,7 @@ from transferkit.errors import InputError, nearest
 from transferkit.examples import load
 from transferkit.generation import check_beams
 from transferkit.readouts import label_word_ids
-from transferkit.specs import EmbeddingReadout, Placement, PromptInitial, PromptSpec, key
+from transferkit.specs import EmbeddingReadout, LabelWordsInitial, Placement, PromptInitial, PromptSpec, key
 from transferkit.store import Store
 from transferkit.study import Study
 from transferkit.tasks.base import CatalogueData
@@ -89,6 +89,12 @@ def _check_sight(placement: Placement, shape: Shape, name: str) -> None:
 
 def _check_initial(asked: Study, store: Store) -> None:
     initial = asked.recipe.initial
+    written = [task.name for task in asked.resolved_tasks if task.answer is not None]
+    if isinstance(initial, LabelWordsInitial) and written:
+        raise InputError(
+            f'initial = {{ kind = "label_words" }}, but the answers of {", ".join(written)} are texts, not labels',
+            fix='use initial = { kind = "vocabulary" }, or study these tasks by themselves',
+        )
     if not isinstance(initial, PromptInitial):
         return
     prompts: Sequence[PromptSpec] = [spec for spec in store.specs("prompt") if isinstance(spec, PromptSpec)]

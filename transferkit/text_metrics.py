@@ -76,12 +76,12 @@ def _scorer() -> "RougeScorer":
 def is_legal(answer: Answer, prediction: str, shown: str) -> bool:
     """Return whether a text is a possible answer: not empty and, if extractive, standing in what was shown.
 
-    Extractive answers are compared without case, punctuation, articles and extra spaces.
+    Extractive answers are compared word by word, without case, punctuation, articles and extra spaces.
     """
     if answer.kind == "free":
         return bool(prediction.strip())
     said = normalised(prediction)
-    return bool(said) and said in normalised(shown)
+    return bool(said) and f" {said} " in f" {normalised(shown)} "
 
 
 def normalised(text: str) -> str:

@@ -95,6 +95,7 @@ class Workshop:
         if len(specs) > 1:
             label = f"{len(specs)} prompts together · {backbone.spec.name}"
         found = train_together(jobs, backbone, room=self.room, progress=lambda n: advance(n, label))
+        begun = time.process_time() - (time.process_time() - begun) / len(specs)  # each its share
         together: dict[str, object] = {"trained_together": len(specs)} if len(specs) > 1 else {}
         for job, one in zip(jobs, found, strict=True):
             if isinstance(one, RunError):
@@ -102,6 +103,8 @@ class Workshop:
                 LOG.error("%s", one)
                 continue
             prompt, health = one
+            for alarm in health["alarms"]:
+                LOG.warning("%s: %s", self.store.path(job.spec).name, alarm)
             truncated = job.data.train.n_truncated
             self._put(job.spec, prompt, begun, health=health, n_truncated=truncated, **together)
             self.store.clear_scratch(key(job.spec))

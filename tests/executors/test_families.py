@@ -204,7 +204,7 @@ def test_a_readout_of_another_kind_of_backbone_is_refused(
 @pytest.mark.parametrize("readout", ["masked", "embedding", "seq2seq"])
 def test_a_backbone_is_not_loaded_for_another_kind(readout: str, models: Path) -> None:
     with pytest.raises(
-        InputError, match=rf"readout = '{readout}' reads an .* model, but backbone .* is an decoder one\n.*causal"
+        InputError, match=rf"readout = '{readout}' reads an .* model, but backbone .* is a decoder one\n.*causal"
     ):
         Backbone.load(str(models / "gpt2"), readout=readout, device="cpu")
 

@@ -368,12 +368,12 @@ def test_patience_that_ran_out_stays_run_out(
 def test_an_unreadable_state_is_begun_anew(tiny_bert: Backbone, tmp_path: Path, left: bytes | None) -> None:
     toy = Toy.of(tiny_bert, toy_recipe())
     whole, _ = toy.run(tmp_path / "whole")
-    broken = tmp_path / "broken"
-    broken.mkdir()
+    broken = tmp_path / "broken" / "state"
+    broken.mkdir(parents=True)
     if left is not None:
         (broken / checkpoint.FILE).write_bytes(left)
     (broken / f"{checkpoint.FILE}.partial").write_bytes(b"half")
-    again, _ = toy.run(broken)
+    again, _ = toy.run(tmp_path / "broken")
     assert np.array_equal(whole.vectors, again.vectors)
 
 
@@ -513,6 +513,44 @@ def test_together_interrupted_equals_undisturbed(tiny_bert: Backbone, tmp_path: 
         assert one[0].history == other[0].history
     left = train_together(jobs("broken")[1:], tiny_bert)  # the first was put away when the process was killed
     assert np.array_equal(left[0][0].vectors, whole[1][0].vectors)
+
+
+def test_prompts_left_in_other_company_go_on_where_they_were(tiny_bert: Backbone, tmp_path: Path) -> None:
+    """A seed is added after a kill: those that had begun do not begin anew."""
+    toys = [Toy.of(tiny_bert, toy_recipe(), seed=seed) for seed in range(3)]
+
+    def job(seed: int) -> Job:
+        made = toys[seed].job(tmp_path / str(seed))
+        folder = tmp_path / "scratch" / str(seed)
+        folder.mkdir(exist_ok=True, parents=True)
+        return dataclasses.replace(made, scratch=folder)
+
+    def stop(_steps: int) -> None:
+        steps_done.append(_steps)
+        if sum(steps_done) > 2 * 9:
+            raise Interrupted
+
+    steps_done: list[int] = []
+    with pytest.raises(Interrupted):
+        train_together([job(0), job(1)], tiny_bert, progress=stop)
+    done: list[int] = []
+    found = train_together([job(0), job(1), job(2)], tiny_bert, progress=done.append)
+    assert done[:2] == [8, 8]
+    assert sum(done) == 3 * 12
+    for toy, one in zip(toys, found, strict=True):
+        alone, _ = toy.run(tmp_path / f"alone{toy.spec.seed}")
+        np.testing.assert_allclose(one[0].vectors, alone.vectors, **SAME)
+
+
+def test_prompts_that_share_passes_share_what_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = make_tiny("bert")
+    toys = [Toy.of(backbone, toy_recipe(steps=2, evaluate_every=2), seed=seed) for seed in range(4)]
+    alone = [toy.run(tmp_path / f"alone{i}")[0] for i, toy in enumerate(toys)]
+    small = Small(backbone, fits=2)
+    monkeypatch.setattr(backbone, "finish", small)
+    found = train_together([toy.job(tmp_path / f"small{i}") for i, toy in enumerate(toys)], backbone)
+    for one, (prompt, _) in zip(alone, found, strict=True):
+        np.testing.assert_allclose(prompt.vectors, one.vectors, **SAME)
 
 
 class Small:

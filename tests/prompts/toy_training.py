@@ -82,8 +82,9 @@ class Toy:
         return train(self.job(scratch), self.backbone, progress=progress)
 
     def job(self, scratch: Path) -> Job:
-        scratch.mkdir(exist_ok=True, parents=True)
-        return Job(self.spec, self.readout, self.data, self.initial, scratch)
+        folder = scratch / "state"  # a folder of its own below, as in a store: states are also looked for beside it
+        folder.mkdir(exist_ok=True, parents=True)
+        return Job(self.spec, self.readout, self.data, self.initial, folder)
 
     def changed(self, **fields: object) -> "Toy":
         recipe = dataclasses.replace(self.spec.recipe, **fields)

@@ -12,7 +12,7 @@ from transferkit.backbones.llama import LLAMA, MISTRAL, QWEN2, QWEN3, SMOLLM3
 from transferkit.backbones.modernbert import MODERNBERT
 from transferkit.backbones.mpnet import MPNET
 from transferkit.backbones.t5 import T5
-from transferkit.errors import InputError, nearest
+from transferkit.errors import InputError
 
 _ALL: tuple[Family, ...] = (
     BERT,
@@ -49,7 +49,7 @@ def family_of(config: PreTrainedConfig) -> Family:
         )
     if model_type not in FAMILIES:
         raise InputError(
-            f"backbone architecture {model_type!r} is not supported", fix=nearest(model_type, list(FAMILIES))
+            f"backbone architecture {model_type!r} is not supported", fix=f"supported: {', '.join(FAMILIES)}"
         )
     FAMILIES[model_type].check(config)
     return FAMILIES[model_type]

@@ -67,7 +67,13 @@ def load_files(
 
 
 def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
-    """Return where a backbone will lie."""
+    """Return where a backbone will lie.
+
+    Raises:
+        InputError: a GPU is asked for and there is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device = 'cuda', but torch finds no GPU here", fix="use device = 'cpu', or 'auto'")
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -83,9 +89,13 @@ def check_readout(readout: ReadoutKind, stack: Stack, name: str) -> None:
     if stack != wanted:
         fits = next(kind for kind, served in STACKS.items() if served == stack)
         raise InputError(
-            f"readout = {readout!r} reads an {wanted} model, but backbone {name!r} is an {stack} one",
+            f"readout = {readout!r} reads {_article(wanted)} model, but backbone {name!r} is {_article(stack)} one",
             fix=f'use readout = "{fits}", or "auto"',
         )
+
+
+def _article(stack: Stack) -> str:
+    return f"{'a' if stack == 'decoder' else 'an'} {stack}"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from transferkit.shapes import IntArray
 from transferkit.specs import Placement
 
 CUDA_ROWS = 1024  # examples per forward pass on a GPU, prompts tiled along the batch
+WHOLE_BATCH = 32  # examples per forward pass where memory is not short
 KEPT_BYTES = 2**30  # keys and values of prompts kept between splits
 
 
@@ -117,7 +118,8 @@ def passes(
         progress: called with the number of (prompt, example) pairs done.
     """
     batches = [(batch.index.numpy(), batch.to(backbone.device)) for batch in encoded.in_order(batch_size)]
-    for who in groups(entrants, backbone, at_once // batch_size):
+    room = at_once if batch_size >= WHOLE_BATCH else batch_size  # smaller batches mean that memory is short
+    for who in groups(entrants, backbone, room // batch_size):
         prompt = ready([entrants[i] for i in who], backbone)
         for index, batch in batches:
             tiled = batch.tile(len(who)) if len(who) > 1 else batch

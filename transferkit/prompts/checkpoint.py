@@ -4,7 +4,7 @@ Prompts that share passes share the file too, so that a killed run goes on with 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,21 +23,22 @@ FACTS = {"step", "stale", "best_rank", "best_classes", "history", "seconds", "op
 KEPT = ("vectors", "best", "early")
 
 
-def save(path: Path, runs: Sequence["Run"]) -> None:
-    """Replace the saved state by that of some runs, random generators included.
+def save(path: Path, runs: Mapping[str, "Run"]) -> None:
+    """Replace the saved state by that of some runs, by key, random generators included.
 
     Raises:
         StoreError: the disk is full or cannot be written; the state before stays.
     """
-    tensors, facts = {"random.cpu": torch.get_rng_state()}, []
-    for i, run in enumerate(runs):
+    tensors, facts = {"random.cpu": torch.get_rng_state()}, {}
+    device = next(iter(runs.values())).vectors.device
+    for name_of_run, run in runs.items():
         moments, numbers = _split(run.optimizer.state_dict()["state"].get(0, {}))
         kept = {name: value.detach() for name in KEPT if (value := getattr(run, name)) is not None}
         kept |= {f"optimizer.{name}": value for name, value in moments.items()}
-        tensors |= {f"{i}.{name}": value for name, value in kept.items()}
-        facts.append({name: getattr(run, name) for name in FACTS - {"optimizer"}} | {"optimizer": numbers})
-    if runs[0].vectors.is_cuda:
-        tensors["random.cuda"] = torch.cuda.get_rng_state(runs[0].vectors.device)
+        tensors |= {f"{name_of_run}.{name}": value for name, value in kept.items()}
+        facts[name_of_run] = {name: getattr(run, name) for name in FACTS - {"optimizer"}} | {"optimizer": numbers}
+    if device.type == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
     partial = path.with_name(f"{path.name}.partial")
     try:
         save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, partial, {"facts": json.dumps(facts)})
@@ -49,25 +50,29 @@ def save(path: Path, runs: Sequence["Run"]) -> None:
         ) from error
 
 
-def load(path: Path, runs: Sequence["Run"]) -> bool:
-    """Put a saved state back into runs that have just begun; False when there is none to go on from."""
+def load(path: Path, runs: Mapping[str, "Run"]) -> set[str]:
+    """Put saved states back into runs that have just begun; return the keys of those that a state was found for."""
+    found: set[str] = set()
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-        if [set(one) for one in facts] != [FACTS] * len(runs):
-            return False
-        if any(tensors[f"{i}.vectors"].shape != run.vectors.shape for i, run in enumerate(runs)):
-            return False
+        for key, run in runs.items():
+            own = {name.removeprefix(f"{key}."): value for name, value in tensors.items() if name.startswith(f"{key}.")}
+            if key in facts and set(facts[key]) == FACTS and own["vectors"].shape == run.vectors.shape:
+                _restore(run, own, facts[key])
+                found.add(key)
+        if found:
+            _restore_random(tensors, next(iter(runs.values())).vectors.device)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):  # absent, or not ours: begin anew
-        return False
-    for i, (run, said) in enumerate(zip(runs, facts, strict=True)):
-        own = {name.removeprefix(f"{i}."): value for name, value in tensors.items() if name.startswith(f"{i}.")}
-        _restore(run, own, said)
+        return found
+    return found
+
+
+def _restore_random(tensors: dict[str, Tensor], device: torch.device) -> None:
     torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"], runs[0].vectors.device)
-    return True
+    if "random.cuda" in tensors and device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["random.cuda"], device)
 
 
 def _restore(run: "Run", tensors: dict[str, Tensor], facts: dict) -> None:

@@ -38,6 +38,7 @@ def _gradients(backbone: Backbone, active: Sequence[Active], size: int) -> list[
     for _, run, _ in active:
         run.vectors.grad = None
     each = max(1, size // len(active))
+    most = max(1, size // each)  # prompts that share a pass
     values = [torch.zeros((), device=backbone.device) for _ in active]
     longest = max(len(batch.gold) for _, _, batch in active)
     for start in range(0, longest, each):
@@ -48,10 +49,12 @@ def _gradients(backbone: Backbone, active: Sequence[Active], size: int) -> list[
                 piece = batch if whole else part(batch, slice(start, start + each))
                 pieces.setdefault(len(piece.gold), []).append((i, piece))
         for alike in pieces.values():  # examples divide evenly among prompts that share a pass
-            shares = _losses(backbone, [(active[i], piece) for i, piece in alike])
-            torch.stack(shares).sum().backward()
-            for (i, _), share in zip(alike, shares, strict=True):
-                values[i] += share.detach()
+            for first in range(0, len(alike), most):
+                sharing = alike[first : first + most]
+                shares = _losses(backbone, [(active[i], piece) for i, piece in sharing])
+                torch.stack(shares).sum().backward()
+                for (i, _), share in zip(sharing, shares, strict=True):
+                    values[i] += share.detach()
     return values
 
 

@@ -80,10 +80,10 @@ def train_together(
                     course.run = Run.begin(course.job, backbone)  # tried again, it begins anew
                 progress(1)
             if any(not course.losses for course in active):  # one was evaluated
-                checkpoint.save(_file(jobs), [course.run for course in courses])
+                _save(courses)
         if len(jobs) > 1:  # each by itself as well, for whoever is killed while results are put away one by one
             for course in courses:
-                checkpoint.save(_file([course.job]), [course.run])
+                _save([course])
     return [course.result() for course in courses]
 
 
@@ -94,12 +94,23 @@ def _file(jobs: Sequence[Job]) -> Path:
     return jobs[0].scratch / f"{key([job.spec for job in jobs])}-{checkpoint.FILE}"
 
 
+def _save(courses: "Sequence[_Course]") -> None:
+    checkpoint.save(_file([course.job for course in courses]), {key(c.job.spec): c.run for c in courses})
+
+
 def _begin(jobs: Sequence[Job], backbone: Backbone, room: Room, progress: Progress) -> "list[_Course]":
-    """Return the runs as they were left, or in front of their first step."""
+    """Return the runs as they were left, or in front of their first step.
+
+    They may have been left in other company, before a seed or a task was added: then each goes on from its own state.
+    """
     runs = [Run.begin(job, backbone) for job in jobs]
-    if not checkpoint.load(_file(jobs), runs):
-        for job, run in zip(jobs, runs, strict=True):
-            checkpoint.load(_file([job]), [run])
+    lacking = {key(job.spec): run for job, run in zip(jobs, runs, strict=True)}
+    others = sorted(jobs[0].scratch.parent.glob(f"*/*{checkpoint.FILE}"))
+    for path in (_file(jobs), *(_file([job]) for job in jobs), *others):
+        if not lacking:
+            break
+        for name in checkpoint.load(path, lacking):
+            del lacking[name]
     courses = [
         _Course(job, run, backbone, room, batches(job.data.train, job.spec, run.step))
         for job, run in zip(jobs, runs, strict=True)

@@ -146,6 +146,8 @@ def _transfer(results: Results) -> str | None:
         better, worse, n = (sum(count[where][i] for count in counts) for i in range(3))
         if n:
             said.append(f"{words} in {better} of {n} cells, and is worse in {worse}")
+    if not said:
+        return None
     return f"Untrained on the target, a prompt beats random ones {'; '.join(said)} (false-discovery rate 5 %)."
 
 

@@ -124,7 +124,10 @@ def _own_table(results: Results, backbone: str, own: pd.DataFrame) -> Table:
         "rests. The draws of the random prompt are held fixed."
     )
     if "legal" not in left_out:
-        caption += " Legal outputs: the share of answers that are possible ones, be they right or wrong."
+        caption += (
+            " Legal outputs: where label words are scored, and compete with each other alone, the share of examples on"
+            " which no other word of the vocabulary beats them; of written answers, the share that are possible ones."
+        )
     if results.is_imported:
         left_out = tuple(name for name in OWN_COLUMNS if name not in IMPORTED_COLUMNS)
         caption = (
