@@ -132,9 +132,7 @@ def continues(backbone: Backbone, placement: Placement) -> bool:
 def _continues(placement: Placement, shape: Shape) -> bool:
     if shape.stack == "encoder-decoder":
         return placement.insert_after < shape.n_encoder
-    # Behind its first token: of a text of one, the library would read a prompt row, and every other pass the text's.
-    words = placement.entry == "words" and placement.where != "after_first"
-    return words and (shape.window is None or placement.visibility == "window")
+    return placement.entry == "words" and (shape.window is None or placement.visibility == "window")
 
 
 # --- by the library ---------------------------------------------------------------------------------------------------

@@ -127,11 +127,21 @@ def test_tiling_prompts_along_the_batch_changes_nothing(
         return kept(asked, Elsewhere, size)
 
     monkeypatch.setattr(classes, "CUDA_ROWS", cuda_rows)
+    monkeypatch.setattr(entrants, "WHOLE_BATCH", 8)
     monkeypatch.setattr(entrants, "groups", groups)
     tiled = class_scores(tiny, readout, found, ENTRANTS, batch_size=8)
     for one, other in zip(plain, tiled, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
     assert max(map(len, seen)) == {1: 1, 8: 1, 1024: 3}[cuda_rows]
+
+
+def test_where_memory_is_short_prompts_are_not_tiled(tiny_bert: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, readout = encoded(tiny_bert, MaskedReadout()), make_readout(MaskedReadout(), tiny_bert, TASK)
+    sizes = []
+    monkeypatch.setattr(entrants, "groups", lambda asked, _backbone, size: sizes.append(size) or [[0]])
+    for batch_size in (32, 16, 1):
+        class_scores(tiny_bert, readout, found, ENTRANTS[:1], batch_size=batch_size)
+    assert sizes == [32, 1, 1]
 
 
 def test_groups_hold_prompts_of_one_shape_and_place() -> None:

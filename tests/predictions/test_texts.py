@@ -12,6 +12,7 @@ from transferkit.backbones import Backbone
 from transferkit.generation import write
 from transferkit.measures import score_all
 from transferkit.predictions import Entrant, Outcome, Prefills, entrants, outcomes, texts
+from transferkit.predictions.entrants import WHOLE_BATCH
 from transferkit.readouts import make_readout
 from transferkit.specs import Placement
 from transferkit.tasks.base import Answer, Task
@@ -91,7 +92,7 @@ def test_loss_is_the_mean_over_the_tokens_of_the_first_right_answers(
 
 
 def test_prompts_tiled_along_the_batch_write_the_same(writer: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = measured(writer, PROMPTS)
+    plain = measured(writer, PROMPTS, batch_size=WHOLE_BATCH)
     kept, seen = entrants.groups, []
 
     class Elsewhere:
@@ -102,7 +103,7 @@ def test_prompts_tiled_along_the_batch_write_the_same(writer: Backbone, monkeypa
         return seen[-1]
 
     monkeypatch.setattr(entrants, "groups", groups)
-    for one, other in zip(plain, measured(writer, PROMPTS), strict=True):
+    for one, other in zip(plain, measured(writer, PROMPTS, batch_size=WHOLE_BATCH), strict=True):
         assert other.metrics == pytest.approx(one.metrics, rel=1e-4)
     assert seen == [[[0], [1, 3], [2], [4]]]
 
