@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 
@@ -103,7 +103,7 @@ class Workshop:
                 LOG.error("%s", one)
                 continue
             prompt, health = one
-            for alarm in health["alarms"]:
+            for alarm in cast("list[str]", health["alarms"]):
                 LOG.warning("%s: %s", self.store.path(job.spec).name, alarm)
             truncated = job.data.train.n_truncated
             self._put(job.spec, prompt, begun, health=health, n_truncated=truncated, **together)
