@@ -35,6 +35,10 @@ MicroBatch = Annotated[
     int | None,
     typer.Option("--micro-batch", min=1, help="At most this many examples at once: less memory, the same numbers."),
 ]
+StatesGb = Annotated[
+    float | None,
+    typer.Option("--states-gb", min=0, help="Disk space for rows of the blocks below late prompts (8); 0 for none."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Download without asking.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the reports.")]
@@ -122,11 +126,12 @@ def train(
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
     micro_batch: MicroBatch = None,
+    states_gb: StatesGb = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the prompts of a study that are missing."""
     question = Question(name=study, store=store, seeds=seeds, limit=limit, cache=cache)
-    how = commands.How(device, micro_batch, overwrite)
+    how = commands.How(device, micro_batch, overwrite, states_gb)
     commands.fill(question, ("train",), how, dry_run=dry_run, as_json=as_json)
 
 
@@ -142,11 +147,12 @@ def measure(
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
     micro_batch: MicroBatch = None,
+    states_gb: StatesGb = None,
     as_json: AsJson = False,
 ) -> None:
     """Score every prompt on every task of a study, and read the neurons; only what is missing."""
     question = Question(name=study, store=store, seeds=seeds, limit=limit, cache=cache)
-    how = commands.How(device, micro_batch, overwrite)
+    how = commands.How(device, micro_batch, overwrite, states_gb)
     commands.fill(question, ("measure",), how, dry_run=dry_run, as_json=as_json)
 
 

@@ -98,11 +98,12 @@ def fetch(names: list[str], cache: Path | None, *, yes: bool, accept: Sequence[s
 
 @dataclass(frozen=True)
 class How:
-    """How a store is filled: where backbones run, examples at once at most, and whether everything is made anew."""
+    """How a store is filled: where, examples at once at most, whether anew, and disk space for rows of lower blocks."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     micro_batch: int | None = None
     overwrite: bool = False
+    states_gb: float | None = None
 
     @property
     def policy(self) -> Literal["always", "only-missing"]:
@@ -143,6 +144,7 @@ def fill(
         overwrite=how.policy,
         device=how.device,
         micro_batch=how.micro_batch,
+        states_gb=how.states_gb,
         cache=question.cache,
         reporter=make_reporter(),
     )
@@ -267,7 +269,12 @@ def _fill_call(question: Question, stages: "Sequence[Stage]", how: How) -> str:
     """Return the call that does in Python what a verb did."""
     chosen = "" if len(stages) > 1 else f", stages=[{_literal(stages[0])}]"
     device = None if how.device == "auto" else how.device
-    given = (("cache", question.cache), ("device", device), ("micro_batch", how.micro_batch))
+    given = (
+        ("cache", question.cache),
+        ("device", device),
+        ("micro_batch", how.micro_batch),
+        ("states_gb", how.states_gb),
+    )
     options = "".join(f", {name}={_literal(value)}" for name, value in given if value is not None)
     return f"tk.fill(study, store{chosen}{options})"
 
@@ -295,4 +302,4 @@ def _origin(question: Question, asked: "Study") -> Question:
 
 
 def _literal(value: object) -> str:
-    return json.dumps(value if isinstance(value, int) else str(value), ensure_ascii=False)
+    return json.dumps(value if isinstance(value, (int, float)) else str(value), ensure_ascii=False)

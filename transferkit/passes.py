@@ -66,7 +66,7 @@ def _is_memory(error: RuntimeError) -> bool:
 def part(batch: Batch, rows: slice) -> Batch:
     """Return some examples of a batch, without columns that are padding for all of them."""
     n_columns = int(batch.mask[rows].sum(1).max())
-    wide = {"ids", "mask", "types"}
+    wide = {"ids", "mask", "types", "stored"}
     fields = {
         name: value[rows][:, :n_columns] if name in wide else value[rows] for name, value in _tensors(batch).items()
     }
@@ -82,7 +82,8 @@ def merge(batches: Sequence[Batch]) -> Batch:
         values = [getattr(batch, name) for batch in batches]
         if values[0].ndim > 1:
             width = max(value.shape[1] for value in values)
-            values = [F.pad(value, (0, width - value.shape[1]), value=FILLS.get(name, 0)) for value in values]
+            behind = [0, 0] * (values[0].ndim - 2)  # `pad` counts dimensions from the last
+            values = [F.pad(value, (*behind, 0, width - value.shape[1]), value=FILLS.get(name, 0)) for value in values]
         fields[name] = torch.cat(values)
     return dataclasses.replace(batches[0], **fields, is_padded=not bool(fields["mask"].all()))
 

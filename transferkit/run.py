@@ -112,6 +112,7 @@ def fill(
     cache: Path | None = None,
     reporter: Reporter | None = None,
     micro_batch: int | None = None,
+    states_gb: float | None = None,
 ) -> Outcome:
     """Make what a study asks for and the store lacks; killed and called again, it goes on where it stopped.
 
@@ -125,6 +126,8 @@ def fill(
         reporter: shows progress; silent by default.
         micro_batch: examples that go through a backbone at once at most; by default as many as a batch holds, fewer
             when memory runs out. Changes memory and speed, not numbers (beyond rounding).
+        states_gb: disk space that rows of the blocks below late prompts may take in the store (8); computed once, they
+            serve every epoch, seed, prompt and cell. Changes speed, not numbers (beyond rounding).
 
     Raises:
         InputError: the study is not right, or an asset is not here; said before any model is loaded.
@@ -133,7 +136,9 @@ def fill(
     reporter = reporter or Quiet()
     store.sweep()
     check(asked, store, cache=cache)
-    workshop = Workshop(store, device=device, cache=cache, overwrite=overwrite, micro_batch=micro_batch)
+    workshop = Workshop(
+        store, device=device, cache=cache, overwrite=overwrite, micro_batch=micro_batch, states_gb=states_gb
+    )
     executor: Executor = Inline(workshop)
     for spec in asked.prompts():
         if store.has(spec):  # a run killed between keeping a prompt and tidying up after it

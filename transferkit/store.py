@@ -81,7 +81,7 @@ class Store:
         final = self.path(spec)
         try:
             self._mark()
-            with self._temporary() as folder:
+            with self.temporary() as folder:
                 artifact.write(folder)
                 (folder / "spec.json").write_text(to_json(spec), encoding="utf-8")
                 (folder / "meta.json").write_text(json.dumps(dict(meta or {}), indent=1, sort_keys=True) + "\n")
@@ -175,7 +175,7 @@ class Store:
         """
         try:
             self._mark()
-            with self._temporary() as folder:
+            with self.temporary() as folder:
                 new = folder / path.name
                 new.write_text(text, encoding="utf-8")
                 _flush(folder)
@@ -215,14 +215,15 @@ class Store:
         """Say once what this directory is; refuse one of another format."""
         path = self.root / "store.toml"
         if not path.is_file() or not path.read_text().strip():
-            with self._temporary() as folder:
+            with self.temporary() as folder:
                 (folder / path.name).write_text(f"format = {FORMAT}\n")
                 (folder / path.name).replace(path)
         elif path.read_text().strip() != f"format = {FORMAT}":
             raise StoreError(f"{path}: another format than {FORMAT}", fix="choose another --store")
 
     @contextlib.contextmanager
-    def _temporary(self) -> Iterator[Path]:
+    def temporary(self) -> Iterator[Path]:
+        """Yield a folder under `scratch/` that is gone when the block ends, or when this process is gone."""
         folder = self.scratch(f"put-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         try:
             yield folder

@@ -28,6 +28,7 @@ from transferkit.specs import (
     TrainedPrompt,
     key,
 )
+from transferkit.states import StatesShelf
 from transferkit.store import Store
 from transferkit.tasks.base import ReadoutKind, Split, Task
 
@@ -35,8 +36,11 @@ from transferkit.tasks.base import ReadoutKind, Split, Task
 class Supplies:
     """Gets everything once, and keeps the last backbone with all that was made for it."""
 
-    def __init__(self, store: Store, *, device: Device = "auto", cache: Path | None = None) -> None:
+    def __init__(
+        self, store: Store, *, device: Device = "auto", cache: Path | None = None, states: StatesShelf | None = None
+    ) -> None:
         self.store = store
+        self.states = states
         self.device: Device = device
         self.cache = cache
         self._loaded: tuple[object, Backbone] | None = None
@@ -76,14 +80,28 @@ class Supplies:
             self._encoded[wanted] = encode(self.examples(task)[split], task, backbone, kind, room=room)
         return self._encoded[wanted]
 
+    def with_states(self, encoded: Encoded, backbone: Backbone, depth: int, *, n_visits: float) -> Encoded:
+        """Return a split with its rows in front of a block, where more than one visit makes them worth keeping."""
+        if self.states is None or n_visits <= 1:
+            return encoded
+        return self.states.with_states(encoded, backbone, depth)
+
     def job(self, spec: PromptSpec, backbone: Backbone) -> Job:
         """Return a prompt to train, with its data encoded and its first rows drawn."""
-        room = room_of(spec.recipe.placement, spec.recipe.prompt_length)
+        recipe = spec.recipe
+        room = room_of(recipe.placement, recipe.prompt_length)
         data = Data(*(self.encoded(spec.task, split, backbone, spec, room) for split in ("train", "selection")))
+        if not recipe.backbone_dropout:  # rows that are dropped out are others each time
+            depth, n_epochs = recipe.placement.insert_after, recipe.steps * recipe.batch_size / len(data.train)
+            n_evaluations = 1 + recipe.steps / recipe.evaluate_every
+            data = Data(
+                self.with_states(data.train, backbone, depth, n_visits=n_epochs),
+                self.with_states(data.selection, backbone, depth, n_visits=n_evaluations),
+            )
         initial = make_initial(
-            spec.recipe.initial,
+            recipe.initial,
             backbone,
-            length=spec.recipe.prompt_length,
+            length=recipe.prompt_length,
             seed=spec.seed,
             task=spec.task,
             find_prompt=lambda found: self.prompt(found).vectors,

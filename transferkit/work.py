@@ -34,6 +34,7 @@ from transferkit.specs import (
     WordsSpec,
     key,
 )
+from transferkit.states import StatesShelf
 from transferkit.store import Overwrite, Store
 from transferkit.supplies import Supplies, room_of
 from transferkit.tasks.base import ReadoutKind
@@ -55,11 +56,12 @@ class Workshop:
         cache: Path | None = None,
         overwrite: Overwrite = "only-missing",
         micro_batch: int | None = None,
+        states_gb: float | None = None,
     ) -> None:
         self.store = store
         self.overwrite: Overwrite = overwrite
         self.room = Room(micro_batch)
-        self.supplies = Supplies(store, device=device, cache=cache)
+        self.supplies = Supplies(store, device=device, cache=cache, states=StatesShelf(store, self.room, states_gb))
 
     def make(self, group: Group, advance: Advance) -> None:
         """Make what a group asks for and put it into the store.
@@ -123,12 +125,14 @@ class Workshop:
         backbone = self._backbone(group, specs[0].readout.kind)
         readout = make_readout(specs[0].readout, backbone, task)
         # Text is cut for the prompt in front of it alone, never for another that happens to be measured with it.
-        by_room: dict[int, list[tuple[ScoreSpec, Entrant]]] = {}
+        # Prompts that join in front of the same block share the rows below it.
+        alike: dict[tuple[int, int], list[tuple[ScoreSpec, Entrant]]] = {}
         for spec, entrant in self._entrants(specs, backbone):
             room = 0 if entrant.vectors is None else room_of(entrant.placement, len(entrant.vectors))
-            by_room.setdefault(room, []).append((spec, entrant))
-        for room, pairs in by_room.items():
+            alike.setdefault((room, entrant.placement.insert_after), []).append((spec, entrant))
+        for (room, depth), pairs in alike.items():
             encoded = self.supplies.encoded(task, split, backbone, specs[0], room)
+            encoded = self.supplies.with_states(encoded, backbone, depth, n_visits=len(pairs))
             measure = partial(
                 score_all,
                 task,

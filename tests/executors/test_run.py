@@ -425,3 +425,19 @@ def test_small_steps_are_shared_and_say_so(
         assert store.meta(spec)["trained_together"] == 2
         np.testing.assert_allclose(store.get(spec).vectors, alone.get(spec).vectors, rtol=1e-4, atol=2e-3)
     assert not any((store.root / "scratch").iterdir())
+
+
+def test_late_prompts_keep_what_lies_below_them(asked: Study, tmp_path: Path) -> None:
+    late = Placement(insert_after=2, entry="block")
+    asked = dataclasses.replace(asked, seeds=(0, 1), recipe=dataclasses.replace(asked.recipe, placement=late))
+    kept, anew = Store(tmp_path / "kept"), Store(tmp_path / "anew")
+    fill(asked, kept)
+    fill(asked, anew, states_gb=0)
+    facts = [json.loads(path.read_text()) for path in (kept.root / "states").glob("*/states.json")]
+    # One set of rows of each split serves both seeds, all prompts, and both tasks, which show the same texts.
+    assert sorted(fact["texts"] for fact in facts) == [14, 20, 32]
+    assert {fact["depth"] for fact in facts} == {2}
+    assert not (anew.root / "states").exists()
+    for spec in asked.scores():
+        one, other = (store.get(spec).metrics for store in (kept, anew))
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)

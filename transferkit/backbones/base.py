@@ -220,6 +220,13 @@ class Backbone:
         """Embed a batch and let a prompt enter where its spec says; blocks below it run without a graph."""
         return self._front.enter(batch, prompt, placement)
 
+    def below(self, batch: TokenRows, depth: int) -> State:
+        """Return a batch's text in front of the block at a depth, no prompt among it, without a graph.
+
+        It begins from rows that were kept, where the batch brings some along and nothing is dropped out.
+        """
+        return self._front.below(batch, depth)
+
     @contextmanager
     def dropout(self, on: bool) -> Iterator[None]:
         """Let the frozen backbone drop out inside the `with` block, or not; it never does outside."""

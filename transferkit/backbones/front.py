@@ -44,6 +44,16 @@ class TokenRows(Protocol):
         """Tokens an encoder-decoder begins its answer with; None for the start token alone."""
         ...
 
+    @property
+    def stored(self) -> Float[Tensor, "B T d"] | None:
+        """Rows in front of block `stored_depth`, where somebody kept them; the prompt is not among them."""
+        ...
+
+    @property
+    def stored_depth(self) -> int:
+        """See `stored`."""
+        ...
+
 
 class Front:
     """Puts text and prompts in front of the blocks of one model; `Backbone` has the same verbs, and says what they do.
@@ -119,13 +129,23 @@ class Front:
             self._check(batch, len(prompt))
             return _behind(self._text(batch, len(prompt)), prompt)
         self._check_depth(placement)
-        with torch.no_grad():
-            text = self.embed(batch, None, where=placement.where, everywhere=False)
-            state = self.stack.advance(text, placement.insert_after)
+        state = self.below(batch, placement.insert_after)
         if not isinstance(prompt, Prefix):
             return self.insert(state, prompt, where=placement.where, everywhere=everywhere)
         positions = self._positions(len(prompt), batch.ids.shape[1], batch.ids.device)
         return _behind(dataclasses.replace(state, positions=positions), prompt)
+
+    @torch.no_grad()
+    def below(self, batch: TokenRows, depth: int) -> State:
+        """See `Backbone.below`."""
+        if batch.stored is None or not 0 < batch.stored_depth <= depth or self.base.training:
+            return self.stack.advance(self.embed(batch, None, where="front", everywhere=False), depth)
+        self._check(batch, 0)
+        rows = torch.arange(batch.ids.shape[1], device=batch.ids.device).expand(batch.ids.shape)
+        positions = self._positions(0, batch.ids.shape[1], batch.ids.device)
+        hidden, ids = batch.stored.to(self._dtype()), self._decoder_ids(batch)
+        kept = State(hidden, batch.mask, positions, batch.stored_depth, rows, batch.is_padded, decoder_ids=ids)
+        return self.stack.advance(kept, depth)
 
     def _shares(self, where: str) -> bool:
         """Tell whether prompt rows are the same for all examples: with dropout on, each example drops its own."""

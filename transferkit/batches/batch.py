@@ -1,13 +1,16 @@
 """Rows of token ids, padded on the right, and a split ready to be cut into them."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from transferkit.batches.answers import Written
@@ -15,6 +18,19 @@ from transferkit.shapes import IntArray
 
 POOL = 32  # batches sorted by length together: padding of sorted buckets, order still drawn anew each epoch
 IGNORED = -100  # in place of a target where there is none
+
+
+class StoredRows(Protocol):
+    """The rows of a split's texts in front of some block, kept from an earlier pass (see `states.py`)."""
+
+    @property
+    def depth(self) -> int:
+        """Blocks that have run."""
+        ...
+
+    def read(self, index: IntArray) -> Float[Tensor, "B T d"]:
+        """Return the rows of the examples of these numbers, zeros behind shorter ones."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,8 @@ class Batch:
         decoder_ids: tokens an encoder-decoder begins its answer with [B,D]; None for the start token alone.
         targets: tokens that should be written [B,R], `IGNORED` behind the last; None where classes are asked for.
         target_rows: the row each of them is read at [B,R]: of the decoder, or of the causal text.
+        stored: the rows of these texts in front of block `stored_depth` [B,T,d], where somebody kept them.
+        stored_depth: see there.
     """
 
     ids: Int[Tensor, "B T"]
@@ -45,6 +63,8 @@ class Batch:
     decoder_ids: Int[Tensor, "B D"] | None = None
     targets: Int[Tensor, "B R"] | None = None
     target_rows: Int[Tensor, "B R"] | None = None
+    stored: Float[Tensor, "B T d"] | None = None
+    stored_depth: int = 0
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
@@ -76,6 +96,7 @@ class Encoded:
         pad_id: id that fills short rows.
         n_truncated: examples whose text was cut.
         written: the right answers of a text task; None where classes are asked for, or where nobody shows them.
+        stored: rows of all texts in front of some block, which batches bring along; None where nobody kept them.
     """
 
     ids: Sequence[Sequence[int]]
@@ -85,6 +106,7 @@ class Encoded:
     pad_id: int
     n_truncated: int
     written: Written | None = None
+    stored: StoredRows | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,17 +114,26 @@ class Encoded:
     @property
     def unanswered(self) -> "Encoded":
         """The same texts without the answers that should be written."""
-        return dataclasses.replace(self, written=None)
+        return dataclasses.replace(self, written=None, stored=None)
 
     @cached_property
     def lengths(self) -> IntArray:
         """Tokens of each example [n]."""
-        return np.array([len(self._row(i)) for i in range(len(self))], dtype=np.int64)
+        return np.array([len(self.row(i)) for i in range(len(self))], dtype=np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that reaches the backbone of these texts: tokens, those to be written included, and types."""
+        digest = hashlib.sha256()
+        for i in range(len(self)):
+            types = None if self.types is None else list(self.types[i])
+            digest.update(json.dumps([list(self.row(i)), types]).encode())
+        return digest.hexdigest()
 
     def batch(self, index: IntArray) -> Batch:
         """Return the examples of these numbers as one batch."""
         lengths = self.lengths[index]
-        ids = _padded([self._row(i) for i in index], self.pad_id)
+        ids = _padded([self.row(i) for i in index], self.pad_id)
         mask = np.arange(ids.shape[1]) < lengths[:, None]
         types = None
         if self.types is not None:
@@ -117,10 +148,12 @@ class Encoded:
             gold=torch.from_numpy(self.gold[index]),
             index=torch.from_numpy(np.asarray(index, dtype=np.int64)),
             is_padded=not bool(mask.all()),
+            stored=None if self.stored is None else self.stored.read(index),
+            stored_depth=0 if self.stored is None else self.stored.depth,
             **self._to_write(index),
         )
 
-    def _row(self, i: int) -> Sequence[int]:
+    def row(self, i: int) -> Sequence[int]:
         """Return the tokens that stand in an example's rows: behind a causal text all of the answer but its end."""
         if self.written is None or self.written.start is not None:
             return self.ids[i]
