@@ -27,7 +27,7 @@ from transferkit.specs import (
     WordsSpec,
 )
 
-MODEL = "adapter_model.safetensors"
+MODEL, GENERATOR = "adapter_model.safetensors", "generator.safetensors"
 PEFT_FIELDS = ("base_model_name_or_path", "num_attention_heads", "num_layers", "task_type")
 Cell = float | int | str | None
 
@@ -44,6 +44,8 @@ class Prompt:
         peft: what PEFT must know of the backbone (its id, layers, heads, and its word for the kind of head, without
             which it is an encoder's); None when PEFT has no such kind of prompt.
         early: the rows at the recipe's fixed early step [P,d]; None where none were kept.
+        generator: weights of the network that makes each example's rows; None for a plain prompt. All rows above are
+            then means over the selection split of what it makes.
     """
 
     kind: ClassVar[str] = "prompt"
@@ -53,12 +55,16 @@ class Prompt:
     history: Sequence[Mapping[str, Cell]] = ()
     peft: Mapping[str, str | int] | None = None
     early: FloatArray | None = None
+    generator: Mapping[str, FloatArray] | None = None
 
     def write(self, folder: Path) -> None:
-        """Write `adapter_model.safetensors`, `history.csv` and, where PEFT can read the prompt, its config."""
+        """Write `adapter_model.safetensors`, `history.csv`, any generator and, where PEFT can read it, its config."""
         rows = {"prompt_embeddings": self.vectors, "initial": self.initial, "early": self.early}
         arrays = {n: np.ascontiguousarray(array, dtype=np.float32) for n, array in rows.items() if array is not None}
         save_file({**arrays, "live": np.ascontiguousarray(self.live, dtype=np.uint8)}, folder / MODEL)
+        if self.generator is not None:
+            weights = {name: np.ascontiguousarray(part, dtype=np.float32) for name, part in self.generator.items()}
+            save_file(weights, folder / GENERATOR)
         _write_table(folder / "history.csv", self.history)
         if self.peft is not None:
             config = {
@@ -84,6 +90,7 @@ class Prompt:
             history=_read_table(folder / "history.csv"),
             peft={name: said[name] for name in PEFT_FIELDS} if (said := _config(config)) else None,
             early=arrays.get("early"),
+            generator=load_file(generator) if (generator := folder / GENERATOR).exists() else None,
         )
 
 

@@ -55,6 +55,8 @@ def _check_sizes(asked: Study, shapes: dict[str, Shape]) -> None:
                 fix=f"choose insert_after between 0 and {shape.n_blocks - 1}",
             )
         _check_sight(recipe.placement, shape, name)
+        if recipe.generator is not None:
+            _check_generator(asked, shape, name)
         rows = recipe.prompt_length if recipe.placement.entry == "words" else 0
         answers = [task.answer for task in asked.resolved_tasks if task.answer is not None]
         n_written = max((a.max_new_tokens for a in answers), default=0) if shape.stack == "decoder" else 0
@@ -84,6 +86,22 @@ def _check_sight(placement: Placement, shape: Shape, name: str) -> None:
         raise InputError(
             f"where = {placement.where!r}: {part} sees backwards only, so a row that answers would not see the prompt",
             fix='choose where = "front"',
+        )
+
+
+def _check_generator(asked: Study, shape: Shape, name: str) -> None:
+    """Make sure a generator reads rows of a text that are there, and the same, whatever is written behind them."""
+    if shape.stack == "encoder-decoder" and asked.recipe.placement.insert_after >= shape.n_encoder:
+        raise InputError(
+            f"a generator reads the text, and in front of block {asked.recipe.placement.insert_after} of {name} there"
+            " are rows of the answer",
+            fix=f"choose insert_after below {shape.n_encoder}, in its encoder",
+        )
+    written = [task.name for task in asked.resolved_tasks if task.answer is not None]
+    if shape.stack == "decoder" and written:
+        raise InputError(
+            f"a generator behind {name} cannot make prompts for answers in words ({', '.join(written)})",
+            fix="study these tasks without a generator, or on an encoder-decoder",
         )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transferkit.specs import Majority, PromptSpec, ScoreSpec, Spec, canonical
+from transferkit.specs import Majority, PromptSpec, Recipe, ScoreSpec, Spec, canonical
 from transferkit.tasks.base import Task
 
 
@@ -44,7 +44,7 @@ ROWS_AT_ONCE = {"cpu": 200, "cuda": 16384}
 def training_groups(specs: Sequence[PromptSpec], device: str) -> list[list[PromptSpec]]:
     """Return which prompts are trained in shared passes: as many as fill a step, of one backbone and one recipe.
 
-    Prompts are alone where dropout is on, whose random numbers would depend on the company.
+    Prompts are alone where dropout is on, whose random numbers would depend on the company, and so are generators.
     """
     found: list[list[PromptSpec]] = []
     open_groups: dict[str, list[PromptSpec]] = {}
@@ -52,9 +52,13 @@ def training_groups(specs: Sequence[PromptSpec], device: str) -> list[list[Promp
         recipe = spec.recipe
         most = ROWS_AT_ONCE[device] // (recipe.batch_size * (recipe.prompt_length + spec.task.max_tokens // 2))
         alike = json.dumps(canonical([spec.backbone, spec.readout, recipe, spec.task.answer is None]), sort_keys=True)
-        if most > 1 and not recipe.backbone_dropout and len(open_groups.get(alike, ())) not in (0, most):
+        if most > 1 and _may_share(recipe) and len(open_groups.get(alike, ())) not in (0, most):
             open_groups[alike].append(spec)
         else:
             open_groups[alike] = [spec]
             found.append(open_groups[alike])
     return found
+
+
+def _may_share(recipe: Recipe) -> bool:
+    return not recipe.backbone_dropout and recipe.generator is None

@@ -12,12 +12,14 @@ from transferkit.backbones.loading import Device
 from transferkit.batches import Encoded, encode, text_limit
 from transferkit.errors import InputError, RunError
 from transferkit.examples import Examples, load
+from transferkit.generators import Generated, join_weights, make_weights
 from transferkit.predictions import Entrant, Prefills
 from transferkit.prompts import Data, Job, make_initial
 from transferkit.readouts import make_readout
 from transferkit.specs import (
     BackboneSpec,
     ExamplesSpec,
+    Generator,
     LabelWordsInitial,
     Majority,
     NoPrompt,
@@ -98,14 +100,17 @@ class Supplies:
                 self.with_states(data.train, backbone, depth, n_visits=n_epochs),
                 self.with_states(data.selection, backbone, depth, n_visits=n_evaluations),
             )
-        initial = make_initial(
-            recipe.initial,
-            backbone,
-            length=recipe.prompt_length,
-            seed=spec.seed,
-            task=spec.task,
-            find_prompt=lambda found: self.prompt(found).vectors,
-        )
+        if recipe.generator is not None:
+            initial = make_weights(recipe.generator, recipe.prompt_length, backbone.width, spec.seed)
+        else:
+            initial = make_initial(
+                recipe.initial,
+                backbone,
+                length=recipe.prompt_length,
+                seed=spec.seed,
+                task=spec.task,
+                find_prompt=lambda found: self.prompt(found).vectors,
+            )
         readout = make_readout(spec.readout, backbone, spec.task)
         return Job(spec, readout, data, initial, self.store.scratch(key(spec)))
 
@@ -131,10 +136,18 @@ class Supplies:
             RunError: the prompt is not there.
         """
         if isinstance(source, TrainedPrompt):
-            vectors = _on(backbone, torch.from_numpy(self.prompt(source.key).vectors), source.backbone)
-            return Entrant(vectors, self._prompt_specs[source.key].recipe.placement, key(source), self._prefills)
+            prompt = self.prompt(source.key)
+            vectors = _on(backbone, torch.from_numpy(prompt.vectors), source.backbone)
+            recipe = self._prompt_specs[source.key].recipe
+            if recipe.generator is not None and prompt.generator is not None:
+                weights = join_weights(recipe.generator, recipe.prompt_length, backbone.width, prompt.generator)
+                return _generating(backbone, recipe.generator, recipe.prompt_length, recipe.placement, weights)
+            return Entrant(vectors, recipe.placement, key(source), self._prefills)
         if isinstance(source, (NoPrompt, Majority)):
             return Entrant(None, Placement())
+        if source.generator is not None:
+            weights = make_weights(source.generator, source.length, backbone.width, source.seed)
+            return _generating(backbone, source.generator, source.length, source.placement, weights)
         vectors = make_initial(
             source.initial,
             backbone,
@@ -146,6 +159,13 @@ class Supplies:
         # Rows made of label words are others for every task.
         kept = None if isinstance(source.initial, LabelWordsInitial) else self._prefills
         return Entrant(_on(backbone, vectors, backbone.spec.name), source.placement, key(source), kept)
+
+
+def _generating(
+    backbone: Backbone, spec: Generator, length: int, placement: Placement, weights: Float[Tensor, "N"]
+) -> Entrant:
+    generated = Generated.of(spec, backbone, length, weights.to(backbone.device))
+    return Entrant(None, placement, generator=generated)
 
 
 def _on(backbone: Backbone, vectors: Float[Tensor, "P d"], made_for: str) -> Float[Tensor, "P d"]:

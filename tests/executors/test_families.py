@@ -237,6 +237,16 @@ def test_label_words_that_share_a_first_token_are_refused(models: Path, tmp_path
         ),
         (
             "gpt2",
+            '{ placement = { entry = "block", insert_after = 1 }, generator = { kind = "max_pool" } }',
+            r"generator behind gpt2 cannot make prompts for answers in words \(writing\).*\n.*without a generator",
+        ),
+        (
+            "t5-v1.1",
+            '{ placement = { entry = "block", insert_after = 5 }, generator = { kind = "max_pool" } }',
+            r"in front of block 5 of t5-v1.1 there are rows of the answer.*\n.*insert_after below 4",
+        ),
+        (
+            "gpt2",
             "{ prompt_length = 54 }",
             r"prompt_length = 54 does not fit gpt2 beside max_new_tokens = 5.*66.*\n.*53",
         ),

@@ -18,6 +18,7 @@ from transferkit.backbones import Backbone
 from transferkit.errors import InputError, StoreError
 from transferkit.progress import Quiet
 from transferkit.prompts import steps
+from transferkit.results import Results
 from transferkit.run import fill, plan
 from transferkit.specs import (
     LabelWordsInitial,
@@ -103,6 +104,14 @@ def test_a_study_is_filled_whole(filled: tuple[Study, Store]) -> None:
     assert meta["device"] == "cpu"
     assert meta["health"]["steps"] == 6
     assert meta["n_truncated"] == 0
+
+
+def test_alarms_reach_the_report(filled: tuple[Study, Store]) -> None:
+    asked, store = filled
+    raised = {key(spec): store.meta(spec)["health"]["alarms"] for spec in asked.prompts()}
+    assert any(raised.values())  # two steps teach nothing
+    table = Results(asked, store).training_health().set_index("key")["alarms"]
+    assert {name: "; ".join(alarms) for name, alarms in raised.items()} == table.to_dict()
 
 
 def test_what_is_there_is_not_made_again(
@@ -439,5 +448,26 @@ def test_late_prompts_keep_what_lies_below_them(asked: Study, tmp_path: Path) ->
     assert {fact["depth"] for fact in facts} == {2}
     assert not (anew.root / "states").exists()
     for spec in asked.scores():
-        one, other = (store.get(spec).metrics for store in (kept, anew))
-        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
+        one, other = (dict(store.get(spec).metrics) for store in (kept, anew))
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bottleneck", "average_pool", "max_pool"])
+def test_generators_are_studied_like_prompts(kind: str, models: Path, tmp_path: Path) -> None:
+    recipe = (
+        "{ prompt_length = 3, steps = 6, evaluate_every = 3, batch_size = 8, learning_rate = 0.01, weight_decay = 0.1,"
+        f' placement = {{ entry = "block", insert_after = 2 }}, generator = {{ kind = "{kind}", width = 8 }} }}'
+    )
+    asked = from_toml(write_study(tmp_path, models / "one", recipe=recipe, tasks=("toy", "other")))
+    store = Store(tmp_path / "runs")
+    assert fill(asked, store).failed == ()
+    (prompt, _) = (store.get(spec) for spec in asked.prompts())
+    assert set(prompt.generator) == {"down.weight", "down.bias", "up.weight", "up.bias"}
+    assert store.meta(asked.prompts()[0])["health"]["parameters"] == sum(
+        part.size for part in prompt.generator.values()
+    )
+    sources = {type(spec.source): store.get(spec).metrics.get("loss") for spec in asked.scores()}
+    assert len({sources[kind] for kind in (TrainedPrompt, RandomPrompt, NoPrompt)}) == 3
+    assert not store.verify()
+    again = fill(asked, store)
+    assert again.n_made == 0

@@ -200,7 +200,7 @@ def fill(study, root, *, without=lambda spec: False):
         alarms = ["gradient_vanished"] if (spec.task.name, spec.seed) == ("entails", 1) else []
         early = (initial + towards).astype(np.float32)
         prompt = Prompt(vectors.astype(np.float32), initial.astype(np.float32), live, history, early=early)
-        put(spec, prompt, alarms=alarms)
+        put(spec, prompt, health={"alarms": alarms, "steps": 200})
     for spec in study.scores():
         make = class_score if spec.task.answer is None else text_score
         put(spec, make(spec, chance_of_being_right(spec, groups), gold[spec.task.name]))

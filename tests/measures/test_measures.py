@@ -13,7 +13,6 @@ from tiny import make_tiny
 from transferkit.artifacts import Prompt
 from transferkit.backbones import Backbone
 from transferkit.batches import Encoded, encode
-from transferkit.errors import InputError
 from transferkit.measures import activated, majority_score, nearest_words, score_all
 from transferkit.predictions import (
     Entrant,
@@ -363,9 +362,14 @@ def test_neurons_use_what_was_computed_of_prompts(monkeypatch: pytest.MonkeyPatc
         assert np.array_equal(one.active, other.active)
 
 
-def test_prompts_above_block_0_are_refused(tiny_bert: Backbone) -> None:
-    with pytest.raises(InputError, match=r"above block 0.*\n.*leave out neurons"):
-        activated(tiny_bert, [Entrant(rows(3, 0), LATE)], NeuronSite(), readout="masked")
+def test_blocks_below_a_late_prompt_count_nothing(tiny_bert: Backbone) -> None:
+    vectors = torch.randn(2, 3, tiny_bert.width, generator=torch.Generator().manual_seed(0))
+    late = [Entrant(rows, Placement(entry="block", insert_after=2)) for rows in vectors]
+    one, other = activated(tiny_bert, late, NeuronSite(), readout="masked")
+    assert one.active.shape == (tiny_bert.n_blocks, 64)
+    assert not one.active[:2].any()
+    assert one.active[2:].any(axis=1).all()
+    assert (one.active != other.active).any()
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

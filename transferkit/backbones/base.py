@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transferkit import sources
 from transferkit.backbones.families import family_of
 from transferkit.backbones.family import Stack, Stock
-from transferkit.backbones.front import Front, Rows, TokenRows
+from transferkit.backbones.front import Front, Made, Rows, TokenRows
 from transferkit.backbones.loading import Device, Pooling, load_files, pooling_of
 from transferkit.backbones.stack import BlockStack, Savings
 from transferkit.backbones.state import Prefix, State, take_rows
@@ -216,8 +216,11 @@ class Backbone:
         """
         return self._front.prefill(prompt, placement)
 
-    def enter(self, batch: TokenRows, prompt: Prefix | Rows | None, placement: Placement) -> State:
-        """Embed a batch and let a prompt enter where its spec says; blocks below it run without a graph."""
+    def enter(self, batch: TokenRows, prompt: Prefix | Rows | Made | None, placement: Placement) -> State:
+        """Embed a batch and let a prompt enter where its spec says; blocks below it run without a graph.
+
+        A prompt may be a function that makes each example's own of its rows below it (see `generators.py`).
+        """
         return self._front.enter(batch, prompt, placement)
 
     def below(self, batch: TokenRows, depth: int) -> State:

@@ -1,7 +1,8 @@
 """What stands in front of a block: embedded text, and a prompt where it joins."""
 
 import dataclasses
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,6 +15,8 @@ from transferkit.errors import InputError
 from transferkit.specs import Placement
 
 Rows = Float[Tensor, "P d"] | Float[Tensor, "G P d"]
+# Makes each example's prompt [B,P,d] of its rows below it, and of the batch they belong to.
+Made = Callable[[State, Any], Float[Tensor, "B P d"]]
 
 
 class TokenRows(Protocol):
@@ -120,16 +123,22 @@ class Front:
         rows = self._as_words(rows) if placement.entry == "words" else rows.to(self._dtype())
         return self._prefix(rows, placement.insert_after, everywhere=placement.visibility == "everywhere")
 
-    def enter(self, batch: TokenRows, prompt: Prefix | Rows | None, placement: Placement) -> State:
+    def enter(self, batch: TokenRows, prompt: Prefix | Rows | Made | None, placement: Placement) -> State:
         """See `Backbone.enter`."""
         everywhere = placement.visibility == "everywhere"
-        if prompt is None or placement.entry == "words":
-            if not isinstance(prompt, Prefix):
+        if prompt is None:
+            return self.embed(batch, None, where=placement.where, everywhere=everywhere)
+        if placement.entry == "words":
+            if isinstance(prompt, Prefix):
+                self._check(batch, len(prompt))
+                return _behind(self._text(batch, len(prompt)), prompt)
+            if isinstance(prompt, Tensor):
                 return self.embed(batch, prompt, where=placement.where, everywhere=everywhere)
-            self._check(batch, len(prompt))
-            return _behind(self._text(batch, len(prompt)), prompt)
+            raise ValueError("a generator has no rows to read in front of block 0")
         self._check_depth(placement)
         state = self.below(batch, placement.insert_after)
+        if not isinstance(prompt, (Prefix, Tensor)):
+            prompt = prompt(state, batch)
         if not isinstance(prompt, Prefix):
             return self.insert(state, prompt, where=placement.where, everywhere=everywhere)
         positions = self._positions(len(prompt), batch.ids.shape[1], batch.ids.device)

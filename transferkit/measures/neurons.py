@@ -13,7 +13,6 @@ from transferkit.backbones import Backbone
 from transferkit.backbones.capture import observe
 from transferkit.backbones.state import take_rows
 from transferkit.batches import Batch, Encoded, empty_row, special_id
-from transferkit.errors import InputError
 from transferkit.predictions import Entrant, ready
 from transferkit.sources import ReadoutKind
 from transferkit.specs import NeuronSite
@@ -30,26 +29,22 @@ def activated(backbone: Backbone, entrants: list[Entrant], site: NeuronSite, *, 
             row where the readout pools or a decoder answers.
         readout: kind of readout.
 
-    Raises:
-        InputError: a prompt enters above block 0, where lower blocks cannot see it.
+    Blocks below a late prompt cannot see it, and nothing counts as activated there.
     """
     batch = _empty(backbone, readout).to(backbone.device)
     at = {"first": torch.zeros_like(batch.answer), "answer": batch.answer, "last": batch.mask.sum(1) - 1}[site.position]
     found = []
     for entrant in entrants:
-        if entrant.placement.insert_after:
-            raise InputError(
-                "neurons of a prompt above block 0 are not comparable with others",
-                fix="leave out neurons for this study",
-            )
         state = backbone.enter(batch, ready([entrant], backbone), entrant.placement)
+        n_below = state.depth
         with observe(backbone, site.tensor) as seen:
-            backbone.run(state, state.depth, backbone.n_blocks)
+            backbone.run(state, n_below, backbone.n_blocks)
         text, start = state.text_rows.gather(1, at.unsqueeze(1)), torch.zeros_like(at).unsqueeze(1)
         n_text = backbone.stack.n_encoder or backbone.n_blocks  # blocks whose rows are those of the text
         rows = [text] * n_text + [start] * (backbone.n_blocks - n_text)
-        activity = torch.stack([take_rows(tensor, row)[0, 0] for tensor, row in zip(seen, rows, strict=True)])
-        found.append(Neurons((activity > site.threshold).cpu().numpy()))
+        activity = torch.stack([take_rows(tensor, row)[0, 0] for tensor, row in zip(seen, rows[n_below:], strict=True)])
+        active = (activity > site.threshold).cpu().numpy()
+        found.append(Neurons(np.concatenate([np.zeros((n_below, active.shape[1]), dtype=bool), active])))
     return found
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from transferkit.backbones import Backbone, Prefix, State
 from transferkit.batches import Batch, Encoded
+from transferkit.generators import Generated
 from transferkit.shapes import IntArray
 from transferkit.specs import Placement
 
@@ -45,21 +46,25 @@ class Entrant:
     """Something to put before the text.
 
     Attributes:
-        vectors: prompt rows; None for nothing.
+        vectors: prompt rows; None for nothing, and where a generator makes them.
         placement: where they enter.
         name: tells it from all others of a backbone.
         kept: where what is computed of it is kept under its name, so that it may serve the next split too; None where
             it comes only once.
+        generator: makes each example's rows of its own text; goes through a split alone.
     """
 
     vectors: Float[Tensor, "P d"] | None
     placement: Placement
     name: str = ""
     kept: Prefills | None = field(default=None, repr=False, compare=False)
+    generator: Generated | None = field(default=None, repr=False, compare=False)
 
 
-def ready(entrants: Sequence[Entrant], backbone: Backbone) -> Prefix | Float[Tensor, "G P d"] | None:
+def ready(entrants: Sequence[Entrant], backbone: Backbone) -> Prefix | Float[Tensor, "G P d"] | Generated | None:
     """Return the prompts of a pass, with all that can be computed of them before any text is seen."""
+    if entrants[0].generator is not None:
+        return entrants[0].generator
     rows = stacked(entrants)
     if rows is None:
         return None
@@ -139,6 +144,7 @@ def groups(entrants: Sequence[Entrant], backbone: Backbone, size: int) -> list[l
     alike: dict[object, list[int]] = {}
     for i, entrant in enumerate(entrants):
         shape = None if entrant.vectors is None else tuple(entrant.vectors.shape)
-        alike.setdefault((shape, entrant.placement), []).append(i)
+        alone = None if entrant.generator is None else i
+        alike.setdefault((shape, entrant.placement, alone), []).append(i)
     each = max(1, size)
     return [same[i : i + each] for same in alike.values() for i in range(0, len(same), each)]

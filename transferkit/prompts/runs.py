@@ -1,5 +1,6 @@
 """One prompt while it is trained: what changes, the batches it sees, and what is kept in the end."""
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,12 +14,16 @@ from torch import Tensor, nn
 from transferkit.artifacts import Cell, Prompt
 from transferkit.backbones import Backbone
 from transferkit.batches import Batch, Encoded
+from transferkit.generators import Generated, decays, split_weights
+from transferkit.predictions import Entrant
 from transferkit.prompts.alarms import Sight, find_alarms
 from transferkit.prompts.optimizers import make_optimizer
 from transferkit.prompts.peft import peft_facts
 from transferkit.readouts import Readout
+from transferkit.shapes import FloatArray
 from transferkit.specs import PromptSpec, Recipe
 
+PROBED = 32  # examples at once
 STREAM = 2  # this use's stream of a seed; initial rows have their own
 
 
@@ -38,42 +43,52 @@ class Job:
         spec: what is asked.
         readout: how the backbone's answers are read for the spec's task.
         data: training and selection split, encoded.
-        initial: rows to begin from, float32 [P,d].
+        initial: what to begin from, float32: rows [P,d], or a generator's weights [N].
         scratch: folder for the state of the unfinished run; a state found there is resumed.
     """
 
     spec: PromptSpec
     readout: Readout
     data: Data
-    initial: Float[Tensor, "P d"]
+    initial: Float[Tensor, "P d"] | Float[Tensor, "N"]
     scratch: Path
 
 
 @dataclass
 class Run:
-    """All that changes while a prompt is trained, and so all that a resumed run needs."""
+    """All that changes while a prompt is trained, and so all that a resumed run needs.
+
+    What learns is one flat vector: the rows of a prompt, or the weights of a generator. `decays` says which of its
+    numbers weight decay shrinks, where the optimiser does not see to it.
+    """
 
     vectors: nn.Parameter
-    initial: Float[Tensor, "P d"]
+    initial: Float[Tensor, "P d"] | Float[Tensor, "N"]
     optimizer: torch.optim.Optimizer
-    best: Float[Tensor, "P d"]
+    best: Float[Tensor, "P d"] | Float[Tensor, "N"]
     best_rank: tuple[float, float] = (-math.inf, -math.inf)
     best_classes: int = 0
-    early: Float[Tensor, "P d"] | None = None
+    early: Float[Tensor, "P d"] | Float[Tensor, "N"] | None = None
     step: int = 0
     stale: int = 0
     history: list[dict[str, Cell]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    decays: Float[Tensor, "N"] | None = None
 
     @classmethod
     def begin(cls, job: Job, backbone: Backbone) -> "Run":
         """Return a run in front of its first step."""
+        recipe = job.spec.recipe
         start = job.initial.to(backbone.device, torch.float32)
         vectors = nn.Parameter(start.flatten().clone())
-        return cls(vectors, start, make_optimizer(vectors, job.spec.recipe), start.clone())
+        if recipe.generator is None or not recipe.weight_decay:
+            return cls(vectors, start, make_optimizer(vectors, recipe), start.clone())
+        shrinks = decays(recipe.generator, recipe.prompt_length, backbone.width).to(backbone.device)
+        optimizer = make_optimizer(vectors, dataclasses.replace(recipe, weight_decay=0.0))
+        return cls(vectors, start, optimizer, start.clone(), decays=shrinks)
 
-    def prompt(self) -> Float[Tensor, "P d"]:
-        """Return the flat parameter as rows."""
+    def learned(self) -> Float[Tensor, "P d"] | Float[Tensor, "N"]:
+        """Return the flat parameter as rows, or as it is."""
         return self.vectors.view_as(self.best)
 
     def is_done(self, recipe: Recipe) -> bool:
@@ -91,18 +106,33 @@ def batches(train: Encoded, spec: PromptSpec, step: int) -> Iterator[Batch]:
         epoch, done = epoch + 1, 0
 
 
+def entrant(job: Job, backbone: Backbone, learned: Tensor) -> Entrant:
+    """Return what a prompt, or a generator, puts before the text."""
+    recipe = job.spec.recipe
+    if recipe.generator is None:
+        return Entrant(learned, recipe.placement)
+    generated = Generated.of(recipe.generator, backbone, recipe.prompt_length, learned)
+    return Entrant(None, recipe.placement, generator=generated)
+
+
 def finished(job: Job, backbone: Backbone, run: Run) -> tuple[Prompt, dict[str, object]]:
     """Return the prompt that is kept, and the report on its health."""
-    placement = job.spec.recipe.placement
+    recipe = job.spec.recipe
+    placement, generator = recipe.placement, recipe.generator
     sight = Sight.of(backbone, job.readout, job.data.train, placement)
     n_classes = job.spec.task.n_classes
+    weights = None
+    if generator is not None:
+        parts = split_weights(generator, recipe.prompt_length, backbone.width, run.best)
+        weights = {name: part.cpu().numpy() for name, part in parts.items()}
     prompt = Prompt(
-        vectors=run.best.cpu().numpy(),
-        initial=run.initial.cpu().numpy(),
-        live=np.ones(len(run.best), dtype=bool),
+        vectors=_rows(job, backbone, run.best),
+        initial=_rows(job, backbone, run.initial),
+        live=np.ones(recipe.prompt_length, dtype=bool),
         history=run.history,
         peft=peft_facts(backbone, placement),
-        early=None if run.early is None else run.early.cpu().numpy(),
+        early=None if run.early is None else _rows(job, backbone, run.early),
+        generator=weights,
     )
     health: dict[str, object] = {
         "alarms": find_alarms(run.history, n_classes=n_classes, predicted_classes=run.best_classes, sight=sight),
@@ -111,4 +141,18 @@ def finished(job: Job, backbone: Backbone, run: Run) -> tuple[Prompt, dict[str, 
     }
     if sight.window is not None:
         health["in_sight"] = [round(share, 4) for share in sight.shares]
+    if generator is not None:
+        health["parameters"] = generator.n_parameters(recipe.prompt_length, backbone.width)
     return prompt, health
+
+
+@torch.no_grad()
+def _rows(job: Job, backbone: Backbone, learned: Tensor) -> FloatArray:
+    """Return learned rows; of a generator the mean of what it makes for the selection split."""
+    generated = entrant(job, backbone, learned).generator
+    if generated is None:
+        return learned.cpu().numpy()
+    total = torch.zeros(generated.length, generated.width, device=backbone.device)
+    for batch in (batch.to(backbone.device) for batch in job.data.selection.in_order(PROBED)):
+        total += generated(backbone.below(batch, job.spec.recipe.placement.insert_after), batch).sum(0)
+    return (total / len(job.data.selection)).cpu().numpy()

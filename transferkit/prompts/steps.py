@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from transferkit.backbones import Backbone
 from transferkit.batches import Batch
+from transferkit.generators import Generated
 from transferkit.passes import Room, merge, part
 from transferkit.prompts.optimizers import rate_factor
 from transferkit.prompts.runs import Job, Run
@@ -61,7 +62,7 @@ def _gradients(backbone: Backbone, active: Sequence[Active], size: int) -> list[
 def _losses(backbone: Backbone, pieces: Sequence[tuple[Active, Batch]]) -> list[Float[Tensor, ""]]:
     """Return what some examples add to the mean loss of each run."""
     recipe = pieces[0][0][0].spec.recipe
-    prompts = torch.stack([run.prompt() for (_, run, _), _ in pieces])
+    prompts = _prompts(backbone, [(job, run) for (job, run, _), _ in pieces])
     together = merge([batch for _, batch in pieces]).to(backbone.device)
     n_each = len(pieces[0][1].gold)
     own = [part_as_is(together, i * n_each, n_each) for i in range(len(pieces))]
@@ -76,6 +77,15 @@ def _losses(backbone: Backbone, pieces: Sequence[tuple[Active, Batch]]) -> list[
     return shares
 
 
+def _prompts(backbone: Backbone, taken: Sequence[tuple[Job, Run]]) -> Float[Tensor, "G P d"] | Generated:
+    """Return the prompts of a pass; a generator has it to itself."""
+    recipe, (_, run) = taken[0][0].spec.recipe, taken[0]
+    if recipe.generator is None:
+        return torch.stack([run.learned() for _, run in taken])
+    assert len(taken) == 1
+    return Generated.of(recipe.generator, backbone, recipe.prompt_length, run.learned(), training=True)
+
+
 def part_as_is(batch: Batch, start: int, n: int) -> Batch:
     """Return some examples of a batch, as wide as it is."""
     return batch if n == len(batch.gold) else batch.each(lambda rows: rows[start : start + n])
@@ -84,7 +94,11 @@ def part_as_is(batch: Batch, start: int, n: int) -> Batch:
 def _update(job: Job, run: Run) -> Float[Tensor, ""]:
     recipe = job.spec.recipe
     norm = nn.utils.clip_grad_norm_([run.vectors], recipe.clip_norm or math.inf)
+    rate = recipe.learning_rate * rate_factor(run.step, recipe)
     for group in run.optimizer.param_groups:
-        group["lr"] = recipe.learning_rate * rate_factor(run.step, recipe)
+        group["lr"] = rate
+    if run.decays is not None:  # decoupled, before the step, as AdamW does it
+        with torch.no_grad():
+            run.vectors.mul_(1 - rate * recipe.weight_decay * run.decays)
     run.optimizer.step()
     return norm

@@ -21,7 +21,7 @@ from transferkit.errors import RunError
 from transferkit.passes import Room
 from transferkit.predictions import Entrant, Outcome, outcomes
 from transferkit.prompts import checkpoint
-from transferkit.prompts.runs import Job, Run, batches, finished
+from transferkit.prompts.runs import Job, Run, batches, entrant, finished
 from transferkit.prompts.steps import step
 from transferkit.specs import PromptSpec, key
 
@@ -146,7 +146,7 @@ class _Course:
         self.losses.append(value)
         run.step += 1
         if run.step == recipe.early_step:
-            run.early = run.prompt().detach().clone()
+            run.early = run.learned().detach().clone()
         if run.step % recipe.evaluate_every and run.step != recipe.steps:
             return
         self.evaluate(gradient)
@@ -165,8 +165,8 @@ class _Course:
             at = run.step - len(values) + bad + 1
             self.trouble = _diverged(spec, f"the loss is {values[bad]} at step {at}")
             return
-        vectors = run.prompt().detach()
-        outcome = self._outcome(Entrant(vectors, spec.recipe.placement))
+        vectors = run.learned().detach()
+        outcome = self._outcome(entrant(self.job, self.backbone, vectors))
         if not math.isfinite(outcome.metrics["loss"]):
             self.trouble = _diverged(spec, f"the class scores are not finite at step {run.step}")
             return
@@ -190,11 +190,11 @@ class _Course:
             run.best = vectors.clone()
             run.best_classes = outcome.n_distinct
 
-    def _outcome(self, entrant: Entrant) -> Outcome:
+    def _outcome(self, front: Entrant) -> Outcome:
         selection, task = self.job.data.selection, self.job.spec.task
 
         def score(batch_size: int) -> Outcome:
-            return outcomes(task, self.backbone, self.job.readout, selection, [entrant], batch_size=batch_size)[0]
+            return outcomes(task, self.backbone, self.job.readout, selection, [front], batch_size=batch_size)[0]
 
         return self.room.fit(EVALUATION_BATCH, score)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,18 +77,15 @@ def _health(spec: PromptSpec, prompt: Prompt, meta: Mapping[str, object]) -> dic
         "initial_norm": begun,
         "final_norm": float(np.linalg.norm(vectors, axis=1).mean()) if live.any() else float("nan"),
         "relative_change": moved / start if start > 0 else float("nan"),
-        "alarms": ", ".join(said(meta.get("alarms"))),
+        "alarms": "; ".join(alarms_of(meta)),
         "key": key(spec),
     }
 
 
-def said(alarms: object) -> list[str]:
-    """Return alarms as words, however they were written down."""
-    if isinstance(alarms, Mapping):
-        return [str(name) for name, raised in alarms.items() if raised]
-    if isinstance(alarms, Sequence) and not isinstance(alarms, str):
-        return [str(alarm) for alarm in alarms]
-    return [str(alarms)] if alarms else []
+def alarms_of(meta: Mapping[str, object]) -> list[str]:
+    """Return the alarms that were raised while a prompt was trained, as its `meta.json` tells them."""
+    health = meta.get("health")
+    return [str(alarm) for alarm in health.get("alarms", ())] if isinstance(health, Mapping) else []
 
 
 def _chosen(spec: PromptSpec, prompt: Prompt) -> Mapping[str, Cell] | None:

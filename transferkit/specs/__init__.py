@@ -24,6 +24,7 @@ from transferkit.specs.imported import (
 )
 from transferkit.specs.keys import KEY_DIGITS, RECIPE_VERSION, canonical, key
 from transferkit.specs.recipe import (
+    Generator,
     Initial,
     LabelWordsInitial,
     NormalInitial,
@@ -45,6 +46,7 @@ __all__ = [
     "CausalReadout",
     "EmbeddingReadout",
     "ExamplesSpec",
+    "Generator",
     "ImportedPromptSpec",
     "ImportedScoreSpec",
     "ImportedSource",

@@ -1,5 +1,6 @@
 """Shelf. How a prompt begins, where it enters, and how it is trained."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -89,11 +90,46 @@ class Placement:
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
+class Generator:
+    """A network that makes each example's prompt of its own rows below the prompt (Liu et al. 2022, section 3.2).
+
+    Two linear maps with a ReLU between them, and biases. It begins at PyTorch's default; a recipe's `initial` rows are
+    not used.
+
+    Attributes:
+        kind: "bottleneck" (the paper's naive generator) reads one row that sums the text up: the first of an encoder,
+            the last of another stack. "average_pool" and "max_pool" read all real rows, pooled to the prompt's length
+            between the maps.
+        width: of the bottleneck, m.
+        dropout: probability that a number of the prompt is dropped while training.
+    """
+
+    kind: Literal["bottleneck", "average_pool", "max_pool"]
+    width: int = Field(default=256, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    def shapes(self, length: int, d: int) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each weight for prompts [length,d]."""
+        out = length * d if self.kind == "bottleneck" else d
+        return {
+            "down.weight": (self.width, d),
+            "down.bias": (self.width,),
+            "up.weight": (out, self.width),
+            "up.bias": (out,),
+        }
+
+    def n_parameters(self, length: int, d: int) -> int:
+        """Return how many numbers are trained: dm + m + mPd + Pd, or dm + m + md + d where rows are pooled."""
+        return sum(math.prod(shape) for shape in self.shapes(length, d).values())
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
 class Recipe:
     """How a prompt is trained. Steps are optimiser steps; `patience` counts evaluations without improvement.
 
     The rows at `early_step` are kept beside the best ones: at one fixed step for all tasks, they are the task
-    embedding of Vu et al. 2022, section 4.1.
+    embedding of Vu et al. 2022, section 4.1. With a `generator`, what is trained is a network that makes the rows.
+    Weight decay is decoupled (AdamW) and leaves a generator's biases alone.
     """
 
     prompt_length: int = Field(default=20, ge=1)
@@ -112,8 +148,14 @@ class Recipe:
     select: Literal["best", "last"] = "best"
     backbone_dropout: bool = False
     early_step: int | None = Field(default=None, ge=1)
+    generator: Generator | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an early step that never comes."""
+        """Refuse an early step that never comes, and a generator with nothing below it to read."""
+        if self.generator is not None and not self.placement.insert_after:
+            raise ValueError(
+                'a generator reads rows of the blocks below the prompt: set placement = { entry = "block",'
+                " insert_after = 1 } or deeper"
+            )
         if self.early_step is not None and self.early_step > self.steps:
             raise ValueError(f"early_step = {self.early_step} comes after the last of {self.steps} steps")

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from transferkit.specs.recipe import Initial, Placement, VocabularyInitial
+from transferkit.specs.recipe import Generator, Initial, Placement, VocabularyInitial
 from transferkit.tasks.base import VALUE
 
 
@@ -24,13 +24,14 @@ class TrainedPrompt:
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
 class RandomPrompt:
-    """An initial prompt nobody trained: the yardstick of a trained one."""
+    """An initial prompt, or a generator of prompts, nobody trained: the yardstick of a trained one."""
 
     kind: Literal["random"] = "random"
     seed: int
     length: int = Field(ge=1)
     initial: Initial = VocabularyInitial()
     placement: Placement = Placement()
+    generator: Generator | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)

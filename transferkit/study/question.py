@@ -217,6 +217,7 @@ class Study:
                 length=self.recipe.prompt_length,
                 initial=self.recipe.initial if is_drawn else VocabularyInitial(),
                 placement=self.recipe.placement,
+                generator=self.recipe.generator,
             )
             for i in range(self.random_prompts)
         ]
@@ -238,11 +239,8 @@ class Study:
         ]
 
     def neuron_sets(self) -> list[NeuronsSpec]:
-        """Return the neuron sets to read: of every prompt on its own backbone, and of the random ones.
-
-        Prompts that enter above block 0 have none: the blocks below cannot see them, so sets would not compare.
-        """
-        if not self.neurons or self.recipe.placement.insert_after:
+        """Return the neuron sets to read: of every prompt on its own backbone, and of the random ones."""
+        if not self.neurons:
             return []
         return [
             NeuronsSpec(source=source, backbone=model.spec, readout=self.readout_of(model), site=self.neurons)
