@@ -17,7 +17,7 @@ from tiny import make_tiny
 
 from transferkit import catalogue, cli, named, tasks
 from transferkit.interop import read_peft
-from transferkit.specs import key
+from transferkit.specs import Generator, key
 from transferkit.store import Store
 from transferkit.study import Study
 from transferkit.tasks.base import Label, LocalData, Task
@@ -47,7 +47,7 @@ def write_reviews(path: Path) -> None:
 
 def write_own_study(folder: Path) -> Path:
     """Write the README's own task with its data, shortened, on a tiny random backbone; `.ci/run` uses it too."""
-    own, _ = blocks("toml")
+    own, _late, _words = blocks("toml")
     save_backbone(folder / "tiny")
     write_reviews(folder / "reviews.csv")
     short = (
@@ -116,8 +116,17 @@ def test_prompts_are_converted_both_ways(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
+def test_late_prompts_are_right_to_the_letter() -> None:
+    own, late, _words = blocks("toml")
+    Path("late.toml").write_text(late + own)
+    recipe = named.find_study("late.toml").recipe
+    assert recipe.placement.insert_after == 3
+    assert recipe.generator == Generator(kind="bottleneck", width=128)
+
+
+@pytest.mark.usefixtures("tiny_takes_its_place")
 def test_own_task_is_right_to_the_letter() -> None:
-    own, _ = blocks("toml")
+    own, _late, _words = blocks("toml")
     Path("my_study.toml").write_text(own)
     (task,) = named.find_study("my_study.toml").resolved_tasks
     assert task.name == "my_reviews"
@@ -134,7 +143,7 @@ def test_a_task_answered_in_words_is_right_to_the_letter(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     row = {"question": "was it good ?", "context": "it was great", "answers": ["great", "it was great"]}
     Path("questions.jsonl").write_text(json.dumps(row) + "\n")
-    _, words = blocks("toml")
+    _own, _late, words = blocks("toml")
     Path("questions.toml").write_text(words)
     asked = named.find_study("questions.toml")
     (task,) = asked.resolved_tasks

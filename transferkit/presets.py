@@ -4,8 +4,11 @@ Steps, batch sizes and rates are those of the papers or of their released code; 
 value here is its reported default.
 """
 
+import dataclasses
+
 from transferkit.errors import InputError, nearest
 from transferkit.specs import (
+    Generator,
     LabelWordsInitial,
     NormalInitial,
     Placement,
@@ -71,6 +74,13 @@ lpt2022 = Recipe(
     evaluate_every=100,
 )
 
+# The same with its generators: five rows of a bottleneck of 128, dropout on what is made. Deviation: no dropout in the
+# frozen blocks, so that the rows below the prompt can be computed once.
+lpt2022_bottleneck, lpt2022_average_pool, lpt2022_max_pool = (
+    dataclasses.replace(lpt2022, prompt_length=5, generator=Generator(kind=kind, width=128, dropout=0.1))
+    for kind in ("bottleneck", "average_pool", "max_pool")
+)
+
 # Huang et al. 2022 (FPT), the plain prompt-tuning baseline: 20 rows, Adafactor 0.3, clipped at 1.
 fpt2022 = Recipe(
     prompt_length=20,
@@ -89,6 +99,9 @@ PRESETS: dict[str, Recipe] = {
     "su2022": su2022,
     "spot2022": spot2022,
     "lpt2022": lpt2022,
+    "lpt2022_bottleneck": lpt2022_bottleneck,
+    "lpt2022_average_pool": lpt2022_average_pool,
+    "lpt2022_max_pool": lpt2022_max_pool,
     "fpt2022": fpt2022,
 }
 

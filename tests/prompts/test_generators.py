@@ -13,6 +13,7 @@ from prompts.toy_training import Toy, toy_recipe
 from pydantic import ValidationError
 from tiny import make_tiny
 
+from transferkit import presets
 from transferkit.artifacts import Prompt
 from transferkit.backbones import Backbone
 from transferkit.generators import Generated, decays, join_weights, make_weights, pool, split_weights
@@ -227,3 +228,14 @@ def test_answers_are_not_read(tmp_path: Path) -> None:
     torch.testing.assert_close(
         generated(tiny.below(behind, 2), behind), generated(tiny.below(plain, 2), plain), rtol=1e-4, atol=1e-5
     )
+
+
+def test_presets_have_the_paper_s_sizes() -> None:
+    sizes = {
+        name: recipe.generator.n_parameters(recipe.prompt_length, 1024)
+        for name, recipe in presets.PRESETS.items()
+        if recipe.generator is not None
+    }
+    assert sizes == {"lpt2022_bottleneck": 791_680, "lpt2022_average_pool": 263_296, "lpt2022_max_pool": 263_296}
+    plain = presets.find("lpt2022")
+    assert plain.prompt_length * 1024 == 20_480
