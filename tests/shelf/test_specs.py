@@ -259,6 +259,8 @@ def _others(name: str, value: object) -> Iterator[object]:
         yield tuple(reversed(value))
     elif isinstance(value, bool):
         yield not value
+    elif name == "dropout":  # a probability
+        yield value / 2
     elif isinstance(value, (int, float)):
         yield value + 1
     elif isinstance(value, tuple):
