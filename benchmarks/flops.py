@@ -22,7 +22,14 @@ N = TypeVar("N", float, FloatArray)
 
 
 def encoder(
-    of: Dimensions, lengths: IntArray, *, prompt: int, batch: int, insert_after: int = 0, training: bool
+    of: Dimensions,
+    lengths: IntArray,
+    *,
+    prompt: int,
+    batch: int,
+    insert_after: int = 0,
+    visits: float = 1,
+    training: bool,
 ) -> float:
     """Return the mean operations per example of an encoder, a prompt in front of the texts.
 
@@ -32,15 +39,19 @@ def encoder(
         prompt: prompt rows.
         batch: examples per step, which share the prompt's rows where it joins.
         insert_after: blocks that see the text alone, and are never differentiated.
+        visits: how often an example comes for each time it goes through these.
         training: whether gradients of the activations are computed.
     """
     text = lengths.astype(np.float64)
     rows = text + prompt
-    below = insert_after * (_maps(of) * text + _attention(of, text, text))
+    below = insert_after * (_maps(of) * text + _attention(of, text, text)) / visits
     inside = of.n_blocks - insert_after - 1
-    linear = inside * _maps(of) * rows - _entering(of) * prompt * (1 - 1 / batch) + _asking(of)
+    meeting = (
+        _entering(of) if inside else 0.0
+    )  # the last block forms no keys, so nothing is shared where it is the first
+    linear = inside * _maps(of) * rows - meeting * prompt * (1 - 1 / batch) + _asking(of)
     attention = inside * _attention(of, rows, rows) + _absorbed(of, rows)
-    return float(np.mean(below + _passes(linear, attention, _entering(of) * text, training)))
+    return float(np.mean(below + _passes(linear, attention, meeting * text, training)))
 
 
 def causal(of: Dimensions, lengths: IntArray, *, prompt: int, batch: float, training: bool) -> float:

@@ -19,7 +19,7 @@ from transferkit.backbones import Backbone, Savings
 from transferkit.batches import Batch, Encoded
 from transferkit.measures import score_all
 from transferkit.predictions import Entrant, class_scores
-from transferkit.prompts import Data, train_together
+from transferkit.prompts import Data, train, train_together
 from transferkit.prompts import Job as TrainingJob
 from transferkit.prompts.runs import batches
 from transferkit.readouts import Readout, make_readout
@@ -33,6 +33,8 @@ from transferkit.specs import (
     Recipe,
     Seq2seqReadout,
 )
+from transferkit.states import StatesShelf
+from transferkit.store import Store
 from transferkit.tasks.base import Label, LocalData, Task
 
 READOUTS: dict[str, type] = {"masked": MaskedReadout, "causal": CausalReadout, "seq2seq": Seq2seqReadout}
@@ -156,6 +158,37 @@ def training(
             ]
             train_together(jobs, setting.backbone, progress=after_step)
         return laps.watch.turn(n_prompts * case.steps * case.batch)
+
+    return turn
+
+
+def late_training(case: Case, *, insert_after: int, epochs: int) -> Job:
+    """Return a job that times all of a training run above kept rows, computing and keeping them included.
+
+    Its unit is an example of a step. The pool is as many batches as the case has steps.
+
+    Args:
+        case: what is trained on.
+        insert_after: block in front of which the prompt enters.
+        epochs: times every example comes.
+    """
+    setting = Setting.of(case)
+    pool = split(case, case.mean, case.steps)
+    n_steps = epochs * case.steps
+    placement = Placement(insert_after=insert_after, entry="block")
+    recipe = Recipe(
+        prompt_length=case.prompt, placement=placement, batch_size=case.batch, steps=n_steps, evaluate_every=n_steps
+    )
+    spec = PromptSpec(backbone=setting.backbone.spec, readout=setting.spec, task=TASK, seed=0, recipe=recipe)
+    few = subset(pool, np.argsort(pool.lengths)[:2])
+    (initial,) = start(case, setting.backbone.width)
+
+    def turn() -> Turn:
+        with tempfile.TemporaryDirectory() as folder, Stopwatch(case.device) as watch:
+            shelf = StatesShelf(Store(folder))
+            data = Data(*(shelf.with_states(texts, setting.backbone, insert_after) for texts in (pool, few)))
+            train(TrainingJob(spec, setting.readout, data, initial, Store(folder).scratch("run")), setting.backbone)
+        return watch.turn(n_steps * case.batch)
 
     return turn
 

@@ -29,7 +29,7 @@ def counted(case: Case, placement: Placement, *, training: bool) -> float:
     return counter.get_total_flops() / case.batch
 
 
-@pytest.mark.parametrize("insert_after", [0, 2])
+@pytest.mark.parametrize("insert_after", [0, 2, 3])
 @pytest.mark.parametrize("training", [False, True])
 def test_encoder(insert_after: int, training: bool) -> None:
     placement = Placement(insert_after=insert_after, entry="block")
