@@ -47,7 +47,7 @@ def write_reviews(path: Path) -> None:
 
 def write_own_study(folder: Path) -> Path:
     """Write the README's own task with its data, shortened, on a tiny random backbone; `.ci/run` uses it too."""
-    own, _late, _words = blocks("toml")
+    own, _late, _sweep, _words = blocks("toml")
     save_backbone(folder / "tiny")
     write_reviews(folder / "reviews.csv")
     short = (
@@ -117,16 +117,24 @@ def test_prompts_are_converted_both_ways(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
 def test_late_prompts_are_right_to_the_letter() -> None:
-    own, late, _words = blocks("toml")
-    Path("late.toml").write_text(late + own)
+    own, late, sweep, _words = blocks("toml")
+    Path("late.toml").write_text(late + sweep + own)
     recipe = named.find_study("late.toml").recipe
     assert recipe.placement.insert_after == 3
     assert recipe.generator == Generator(kind="bottleneck", width=128)
+    swept = [s.recipe for s in named.find_study("late.toml").swept_prompts()]
+    assert [(r.placement.insert_after, r.generator and r.generator.kind) for r in swept] == [
+        (0, None),
+        (1, None),
+        (2, None),
+        (1, "max_pool"),
+        (2, "max_pool"),
+    ]
 
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
 def test_own_task_is_right_to_the_letter() -> None:
-    own, _late, _words = blocks("toml")
+    own, _late, _sweep, _words = blocks("toml")
     Path("my_study.toml").write_text(own)
     (task,) = named.find_study("my_study.toml").resolved_tasks
     assert task.name == "my_reviews"
@@ -143,7 +151,7 @@ def test_a_task_answered_in_words_is_right_to_the_letter(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     row = {"question": "was it good ?", "context": "it was great", "answers": ["great", "it was great"]}
     Path("questions.jsonl").write_text(json.dumps(row) + "\n")
-    _own, _late, words = blocks("toml")
+    _own, _late, _sweep, words = blocks("toml")
     Path("questions.toml").write_text(words)
     asked = named.find_study("questions.toml")
     (task,) = asked.resolved_tasks

@@ -9,7 +9,7 @@ from transferkit.errors import InputError, nearest
 from transferkit.examples import load
 from transferkit.generation import check_beams
 from transferkit.readouts import label_word_ids
-from transferkit.specs import EmbeddingReadout, LabelWordsInitial, Placement, PromptInitial, PromptSpec, key
+from transferkit.specs import EmbeddingReadout, LabelWordsInitial, Placement, PromptInitial, PromptSpec, Recipe, key
 from transferkit.store import Store
 from transferkit.study import Study
 from transferkit.tasks.base import CatalogueData
@@ -32,7 +32,11 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
         if name in catalogue.ENTRIES:
             catalogue.verify(name, cache)
     shapes = {name: shape_of(folder) for name, folder in folders.items()}
-    _check_sizes(asked, shapes)
+    _check_sizes(asked, asked.recipe, shapes)
+    if asked.sweep is not None:
+        swept = {spec.backbone.name: shapes[spec.backbone.name] for spec in asked.swept_prompts()}
+        for recipe in asked.sweep.recipes(asked.recipe):
+            _check_sizes(asked, recipe, swept)
     _check_initial(asked, store)
     for task in asked.resolved_tasks:
         load(task, cache=cache)
@@ -46,8 +50,7 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
                     label_word_ids(task, tokenizer, readout.kind)
 
 
-def _check_sizes(asked: Study, shapes: dict[str, Shape]) -> None:
-    recipe = asked.recipe
+def _check_sizes(asked: Study, recipe: Recipe, shapes: dict[str, Shape]) -> None:
     for name, shape in shapes.items():
         if recipe.placement.insert_after >= shape.n_blocks:
             raise InputError(
@@ -56,7 +59,7 @@ def _check_sizes(asked: Study, shapes: dict[str, Shape]) -> None:
             )
         _check_sight(recipe.placement, shape, name)
         if recipe.generator is not None:
-            _check_generator(asked, shape, name)
+            _check_generator(asked, recipe.placement, shape, name)
         rows = recipe.prompt_length if recipe.placement.entry == "words" else 0
         answers = [task.answer for task in asked.resolved_tasks if task.answer is not None]
         n_written = max((a.max_new_tokens for a in answers), default=0) if shape.stack == "decoder" else 0
@@ -89,11 +92,11 @@ def _check_sight(placement: Placement, shape: Shape, name: str) -> None:
         )
 
 
-def _check_generator(asked: Study, shape: Shape, name: str) -> None:
+def _check_generator(asked: Study, placement: Placement, shape: Shape, name: str) -> None:
     """Make sure a generator reads rows of a text that are there, and the same, whatever is written behind them."""
-    if shape.stack == "encoder-decoder" and asked.recipe.placement.insert_after >= shape.n_encoder:
+    if shape.stack == "encoder-decoder" and placement.insert_after >= shape.n_encoder:
         raise InputError(
-            f"a generator reads the text, and in front of block {asked.recipe.placement.insert_after} of {name} there"
+            f"a generator reads the text, and in front of block {placement.insert_after} of {name} there"
             " are rows of the answer",
             fix=f"choose insert_after below {shape.n_encoder}, in its encoder",
         )

@@ -37,7 +37,9 @@ MicroBatch = Annotated[
 ]
 StatesGb = Annotated[
     float | None,
-    typer.Option("--states-gb", min=0, help="Disk space for rows of the blocks below late prompts (8); 0 for none."),
+    typer.Option(
+        "--states-gb", min=0, max=1e6, help="Disk space for rows of the blocks below late prompts (8); 0 for none."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Download without asking.")]

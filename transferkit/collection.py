@@ -59,6 +59,14 @@ class Collection:
         """Return nothing: the backbone is not at hand."""
         return ()
 
+    def swept_prompts(self) -> tuple[ImportedPromptSpec, ...]:
+        """Return nothing: a collection has no sweep of its own."""
+        return ()
+
+    def swept_scores(self) -> tuple[ImportedScoreSpec, ...]:
+        """Return nothing, likewise."""
+        return ()
+
     def examples(self) -> tuple[ExamplesSpec, ...]:
         """Return nothing: the examples stayed with those who used them."""
         return ()

@@ -133,7 +133,8 @@ def fill(
         return
     if is_measured_only and (untrained := _untrained(asked, store)):
         raise InputError(
-            f"{len(untrained)} of {len(asked.prompts())} prompts are missing from {question.store}",
+            f"{len(untrained)} of {len([*asked.prompts(), *asked.swept_prompts()])} prompts are missing"
+            f" from {question.store}",
             fix=question.command("train"),
         )
     catalogue.require(named.assets_of(asked), question.cache, asked=question.name)
@@ -235,7 +236,7 @@ def say(message: str) -> None:
 
 
 def _untrained(asked: "Study", store: "Store") -> "list[PromptSpec]":
-    return [spec for spec in asked.prompts() if not store.has(spec)]
+    return [spec for spec in (*asked.prompts(), *asked.swept_prompts()) if not store.has(spec)]
 
 
 def _plan_text(question: Question, asked: "Study", todo: "Plan", *, is_measured_only: bool, as_json: bool) -> str:

@@ -161,6 +161,11 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
             raise InputError(f"{source} holds no prompt (kind: {kind})", fix="transferkit ls --kind prompt")
         found = kept.get(spec)
         assert isinstance(found, Prompt)
+        if found.generator is not None:
+            raise InputError(
+                f"{source} is a generator, which makes other rows for every text",
+                fix=f"its weights are in {kept.path(spec)}, generator.safetensors",
+            )
         prompt, name = found, backbone or spec.backbone.name
         if isinstance(spec, PromptSpec) and found.peft is None and not is_array:
             raise InputError(

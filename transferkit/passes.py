@@ -1,6 +1,7 @@
 """Making. How many examples go through a backbone at once, and how batches are cut and joined for it.
 
-Numbers do not depend on it, up to rounding: losses are summed and divided once.
+Numbers do not depend on it, up to rounding: losses are summed and divided once. Where some are dropped at random,
+passes of another size drop others.
 """
 
 import dataclasses
@@ -42,6 +43,7 @@ class Room:
         """
         while True:
             size = max(1, min(n_wanted, self.most or n_wanted))
+            random = _random_state()
             try:
                 return work(size)
             except RuntimeError as error:
@@ -54,9 +56,20 @@ class Room:
                     fix='lower max_tokens or prompt_length, set dtype = "bfloat16", or use a smaller backbone',
                 )
             self.most = size // 2
+            _restore_random(random)  # what was refused has drawn numbers that belong to what comes now
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            LOG.warning("memory ran out with %d examples at once: going on with %d (same numbers)", size, self.most)
+            LOG.warning("memory ran out with %d examples at once: going on with %d", size, self.most)
+
+
+def _random_state() -> tuple[Tensor, list[Tensor]]:
+    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+
+def _restore_random(state: tuple[Tensor, list[Tensor]]) -> None:
+    torch.set_rng_state(state[0])
+    if state[1]:
+        torch.cuda.set_rng_state_all(state[1])
 
 
 def _is_memory(error: RuntimeError) -> bool:
@@ -77,6 +90,8 @@ def merge(batches: Sequence[Batch]) -> Batch:
     """Return batches of one readout as one, narrower ones padded on the right."""
     if len(batches) == 1:
         return batches[0]
+    if len({(batch.stored is None, batch.stored_depth) for batch in batches}) > 1:  # then all are computed
+        batches = [dataclasses.replace(batch, stored=None, stored_depth=0) for batch in batches]
     fields = {}
     for name in _tensors(batches[0]):
         values = [getattr(batch, name) for batch in batches]

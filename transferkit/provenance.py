@@ -12,12 +12,14 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("transferkit", "torch", "transformers", "tokenizers", "datasets", "numpy", "scikit-learn")
+from transferkit import __version__
+
+PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "scikit-learn")
 
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "transferkit": __version__}  # an editable install may say an old one
     for name in PACKAGES:
         try:
             found[name] = version(name)

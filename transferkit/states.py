@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from transferkit.batches import Encoded
 from transferkit.errors import StoreError
 from transferkit.passes import Room
 from transferkit.shapes import IntArray
-from transferkit.specs import canonical
+from transferkit.specs import RECIPE_VERSION, canonical
 from transferkit.store import Store
 
 LOG = logging.getLogger("transferkit")
@@ -53,6 +54,10 @@ class States:
     starts: IntArray
     width: int
     dtype: torch.dtype
+
+    def open(self) -> None:
+        """Map the file, so that the rows stay readable even if somebody removes it."""
+        _ = self._rows
 
     @cached_property
     def _rows(self) -> np.ndarray:
@@ -82,6 +87,7 @@ class StatesShelf:
         self.room = room or Room()
         self.limit = int(1e9 * (GIGABYTES if gigabytes is None else gigabytes))
         self._refused: set[str] = set()
+        self._known: set[Path] = set()
 
     def with_states(
         self, encoded: Encoded, backbone: Backbone, depth: int, *, dtype: torch.dtype | None = None
@@ -101,16 +107,34 @@ class StatesShelf:
             return encoded
         kept_as: torch.dtype = dtype or backbone.base.dtype
         wanted = self._states(encoded, backbone, depth, kept_as)
-        if not wanted.path.is_file():
+        if not self._is_sound(wanted):
             if not self._may_add(wanted, f"{backbone.spec.name}, {len(encoded)} texts in front of block {depth}"):
                 return encoded
             self.room.fit(BATCH, lambda size: self._fill(wanted, encoded, backbone, size))
+        wanted.open()
         return dataclasses.replace(encoded, stored=wanted)
 
     def _states(self, encoded: Encoded, backbone: Backbone, depth: int, dtype: torch.dtype) -> States:
         starts = np.concatenate([[0], encoded.lengths.cumsum()]).astype(np.int64)
         name = _name(encoded, backbone, depth, dtype)
         return States(self.store.root / "states" / name / ROWS, depth, starts, backbone.width, dtype)
+
+    def _is_sound(self, wanted: States) -> bool:
+        """Tell whether rows are there as they were written; what is damaged is removed. Each is looked at once."""
+        folder = wanted.path.parent
+        if wanted.path in self._known or not folder.exists():
+            return wanted.path in self._known
+        try:
+            with wanted.path.open("rb") as file:
+                is_sound = hashlib.file_digest(file, "sha256").hexdigest() == _facts(folder)["sha256"]
+        except (OSError, ValueError, KeyError):
+            is_sound = False
+        if not is_sound:
+            LOG.warning("%s is damaged: computing it again", folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            return False
+        self._known.add(wanted.path)
+        return True
 
     def _may_add(self, wanted: States, what: str) -> bool:
         n_bytes = int(wanted.starts[-1]) * wanted.width * KEPT_AS[wanted.dtype].itemsize
@@ -149,13 +173,19 @@ class StatesShelf:
                             own = rows[: int(encoded.lengths[i])].contiguous()
                             file.seek(int(wanted.starts[i]) * row_bytes)
                             file.write(own.view(torch.uint8).numpy().tobytes())
-                facts = {"backbone": backbone.spec.name, "depth": wanted.depth, "dtype": str(wanted.dtype)}
+                    file.flush()
+                    os.fsync(file.fileno())
+                with (folder / ROWS).open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                facts: dict[str, object] = {"sha256": digest}
+                facts |= {"backbone": backbone.spec.name, "depth": wanted.depth, "dtype": str(wanted.dtype)}
                 facts |= {"texts": len(encoded), "rows": int(wanted.starts[-1]), "width": wanted.width}
                 (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
                 final.parent.mkdir(parents=True, exist_ok=True)
                 folder.rename(final)
+                self._known.add(wanted.path)
         except OSError as error:
-            if wanted.path.is_file():  # another process was first
+            if self._is_sound(wanted):  # another process was first
                 return
             raise StoreError(
                 f"{final}: cannot be written ({error})", fix="free disk space, or set --states-gb 0"
@@ -165,10 +195,14 @@ class StatesShelf:
         """Yield what is kept of the same texts in front of earlier blocks, in the backbone's own arithmetic."""
         for depth in range(wanted.depth - 1, 0, -1):
             states = self._states(encoded, backbone, depth, backbone.base.dtype)
-            if states.path.is_file():
+            if self._is_sound(states):
                 yield states
 
 
+def _facts(folder: Path) -> dict[str, object]:
+    return json.loads((folder / FACTS).read_text())
+
+
 def _name(encoded: Encoded, backbone: Backbone, depth: int, dtype: torch.dtype) -> str:
-    about = json.dumps([canonical(backbone.spec), depth, str(dtype), encoded.digest], sort_keys=True)
+    about = json.dumps([RECIPE_VERSION, canonical(backbone.spec), depth, str(dtype), encoded.digest], sort_keys=True)
     return hashlib.sha256(about.encode()).hexdigest()[:16]

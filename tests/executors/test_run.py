@@ -12,12 +12,12 @@ import torch
 from executors.saved import contents, save_tiny, write_study
 from tiny import make_tiny
 
-from transferkit import groups, run
+from transferkit import groups, report, run
 from transferkit.artifacts import Prompt
 from transferkit.backbones import Backbone
 from transferkit.errors import InputError, StoreError
 from transferkit.progress import Quiet
-from transferkit.prompts import steps
+from transferkit.prompts import steps, train, train_together
 from transferkit.results import Results
 from transferkit.run import fill, plan
 from transferkit.specs import (
@@ -469,5 +469,80 @@ def test_generators_are_studied_like_prompts(kind: str, models: Path, tmp_path: 
     sources = {type(spec.source): store.get(spec).metrics.get("loss") for spec in asked.scores()}
     assert len({sources[kind] for kind in (TrainedPrompt, RandomPrompt, NoPrompt)}) == 3
     assert not store.verify()
+    facts = report.build(Results(asked, store)).facts["prompts"]
+    assert "in front of block 2 (the paper's layer 3), made for each text by a generator" in facts
+    assert f"8 wide, {sum(part.size for part in prompt.generator.values()):,} parameters" in facts
     again = fill(asked, store)
     assert again.n_made == 0
+
+
+def test_a_sweep_is_filled_read_and_reported(models: Path, tmp_path: Path) -> None:
+    head = (
+        'seeds = [0, 1]\nsweep = { tasks = ["toy"], insert_after = [0, 2, 3],'
+        ' generators = [{ kind = "max_pool", width = 8 }] }'
+    )
+    asked = from_toml(write_study(tmp_path, models / "one", head=head, tasks=("toy", "other")))
+    store = Store(tmp_path / "runs")
+    assert fill(asked, store).failed == ()
+    assert fill(asked, store).n_made == 0
+    results = Results(asked, store)
+    table = results.layers()
+    assert table[["generator", "insert_after"]].values.tolist() == [
+        ["none", 0],
+        ["none", 2],
+        ["none", 3],
+        ["max_pool", 2],
+        ["max_pool", 3],
+    ]
+    swept = zip(asked.swept_prompts(), asked.swept_scores(), strict=True)
+    two = [store.get(score).metrics["accuracy"] for spec, score in swept if spec.recipe.placement.insert_after == 2]
+    assert table["score"][1] == pytest.approx(np.mean(two[:2]))
+    assert table["score"][3] == pytest.approx(np.mean(two[2:]))
+    best = results.best_layers()
+    assert best["generator"].tolist() == ["none", "max_pool"]
+    for row in best.to_dict("records"):
+        line = table[table["generator"] == row["generator"]].set_index("insert_after")
+        assert line["selection_score"][row["chosen"]] == line["selection_score"].max()
+        assert line["score"][row["best"]] == line["score"].max()
+        assert row["best_from"] <= row["best_to"]
+    page = report.write(report.build(results), tmp_path / "report")
+    assert "Score by depth" in page.read_text()
+    assert (page.parent / "tables" / "best-layers.csv").is_file()
+    # What belongs to the sweep enters no matrix.
+    assert len(results.prompt_specs()) == 4
+    assert results.missing() == []
+
+
+def test_a_sweep_of_unknown_names_or_blocks_is_refused(models: Path, tmp_path: Path) -> None:
+    for head, message in (
+        ('sweep = { tasks = ["tou"], insert_after = [1] }', r"sweep: tasks has 'tou'.*\n.*toy"),
+        ('sweep = { backbones = ["on"], insert_after = [1] }', r"sweep: backbones has 'on'.*\n.*one"),
+        ("sweep = { insert_after = [9] }", "insert_after = 9, but one has 4 blocks"),
+        ("sweep = { insert_after = [1, 1] }", "stands twice in insert_after"),
+    ):
+        with pytest.raises(InputError, match=message):
+            fill(from_toml(write_study(tmp_path, models / "one", head=head)), Store(tmp_path / "runs"))
+
+
+def test_prompts_of_which_only_some_have_stored_rows_share_passes(models: Path, tmp_path: Path) -> None:
+    """A large task whose texts come less than once is not stored, a small one beside it is."""
+    late = (
+        "{ prompt_length = 3, steps = 10, evaluate_every = 5, batch_size = 4,"
+        ' placement = { entry = "block", insert_after = 2 } }'
+    )
+    path = write_study(tmp_path, models / "one", recipe=late, tasks=("toy", "other"))
+    asked = from_toml(path)
+    few, many = asked.resolved_tasks
+    few = dataclasses.replace(few, sizes=dataclasses.replace(few.sizes, train=16))
+    many = dataclasses.replace(many, sizes=dataclasses.replace(many.sizes, train=48))
+    supplies = Workshop(Store(tmp_path / "runs")).supplies
+    specs = [dataclasses.replace(asked.prompts()[0], task=task) for task in (few, many)]
+    backbone = supplies.backbone(asked.backbone_names[0], specs[0].backbone, specs[0].readout.kind)
+    jobs = [supplies.job(spec, backbone) for spec in specs]
+    assert [job.data.train.stored is None for job in jobs] == [False, True]
+    alone = [dataclasses.replace(job, scratch=tmp_path / f"alone{i}") for i, job in enumerate(jobs)]
+    for job in alone:
+        job.scratch.mkdir()
+    apart = [train(job, backbone)[0] for job in alone]
+    for one, found in zip(apart, train_together(jobs, backbone), strict=True):
+        np.testing.assert_allclose(found[0].vectors, one.vectors, rtol=1e-4, atol=1e-4)

@@ -61,6 +61,16 @@ class SyntheticStudy:
     across: bool = True
     readout: object = MaskedReadout()
 
+    def swept_prompts(self):
+        return []
+
+    def swept_scores(self):
+        return []
+
+    def specs(self):
+        for make in (self.examples, self.prompts, self.scores, self.neuron_sets, self.words):
+            yield from make()
+
     def specs_of(self):
         return [BackboneSpec(name=name, revision="0" * 40) for name in self.backbones]
 

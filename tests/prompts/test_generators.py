@@ -20,7 +20,7 @@ from transferkit.generators import Generated, decays, join_weights, make_weights
 from transferkit.predictions import Entrant, class_scores
 from transferkit.prompts import runs, steps
 from transferkit.readouts import losses
-from transferkit.specs import Generator, Placement, Recipe
+from transferkit.specs import Generator, NormalInitial, Placement, RandomPrompt, Recipe
 
 KINDS = ("bottleneck", "average_pool", "max_pool")
 
@@ -239,3 +239,11 @@ def test_presets_have_the_paper_s_sizes() -> None:
     assert sizes == {"lpt2022_bottleneck": 791_680, "lpt2022_average_pool": 263_296, "lpt2022_max_pool": 263_296}
     plain = presets.find("lpt2022")
     assert plain.prompt_length * 1024 == 20_480
+
+
+def test_keys_leave_out_what_generators_do_not_use() -> None:
+    made = Generator(kind="max_pool", width=8, dropout=0.3)
+    one, other = (Recipe(generator=made, placement=late(1), initial=NormalInitial(std=std)) for std in (0.1, 0.2))
+    assert one == other
+    plain = Generator(kind="max_pool", width=8)
+    assert RandomPrompt(seed=0, length=3, generator=made) == RandomPrompt(seed=0, length=3, generator=plain)

@@ -12,9 +12,10 @@ from tiny import make_tiny
 
 from transferkit.backbones import Backbone
 from transferkit.batches import Encoded
+from transferkit.errors import InputError
 from transferkit.predictions import Entrant, class_scores
 from transferkit.prompts import runs, steps
-from transferkit.specs import Placement
+from transferkit.specs import EmbeddingReadout, Placement
 from transferkit.states import States, StatesShelf
 from transferkit.store import Store
 
@@ -68,7 +69,7 @@ def test_half_precision_moves_gradients_little(tiny: Backbone, tmp_path: Path) -
     _, anew = gradient(toy, toy.data.train, index, tmp_path)
     _, stored = gradient(toy, kept, index, tmp_path)
     assert torch.nn.functional.cosine_similarity(stored, anew, dim=0) >= 0.9999
-    assert (stored - anew).norm() / anew.norm() <= 0.02  # tiny random models; real ones are held to 0.5 %
+    assert (stored - anew).norm() / anew.norm() <= 0.02  # tiny random models; a real one is held to 0.5 % below
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "t5", "modernbert"])
@@ -173,3 +174,73 @@ def test_a_fill_that_fails_leaves_nothing(tiny_bert: Backbone, tmp_path: Path, m
         StatesShelf(Store(tmp_path)).with_states(toy.data.train, tiny_bert, 1)
     assert not (tmp_path / "states").exists()
     assert not list((tmp_path / "scratch").iterdir())
+
+
+@pytest.mark.parametrize("damage", ["zeroed", "cut", "gone", "no facts"])
+def test_damaged_states_are_computed_again(
+    tiny_bert: Backbone, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    toy = toy_at(tiny_bert, 1)
+    first = StatesShelf(Store(tmp_path)).with_states(toy.data.train, tiny_bert, 1)
+    index = np.arange(7)
+    expected = first.batch(index).stored.clone()
+    (folder,) = (tmp_path / "states").iterdir()
+    rows = folder / "rows.bin"
+    size = rows.stat().st_size
+    if damage == "zeroed":
+        rows.unlink()  # what is mapped stays as it was
+        rows.write_bytes(bytes(size))
+    elif damage == "cut":
+        rows.unlink()
+        rows.write_bytes(bytes(size // 2))
+    elif damage == "gone":
+        rows.unlink()
+    else:
+        (folder / "states.json").unlink()
+    assert torch.equal(first.batch(index).stored, expected)  # mapped already
+    with caplog.at_level(logging.WARNING, "transferkit"):
+        again = StatesShelf(Store(tmp_path)).with_states(toy.data.train, tiny_bert, 1)
+    assert "damaged" in caplog.text
+    torch.testing.assert_close(again.batch(index).stored, expected)
+
+
+def test_scoring_reads_rows_batch_by_batch(
+    tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = toy_at(tiny_bert, 2)
+    kept = StatesShelf(Store(tmp_path)).with_states(toy.data.selection, tiny_bert, 2)
+    read: list[int] = []
+    stock = States.read
+    monkeypatch.setattr(States, "read", lambda self, index: (read.append(len(index)), stock(self, index))[1])
+    passed: list[int] = []
+    class_scores(
+        tiny_bert,
+        toy.readout,
+        kept,
+        [Entrant(toy.initial, late(2))],
+        batch_size=4,
+        progress=lambda n: passed.append(sum(read)),
+    )
+    assert passed == list(np.cumsum(read))
+    assert len(read) == len(passed) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["minilm-l6", "flan-t5-small", "smollm2-135m"])
+def test_half_precision_rows_of_real_models(name: str, tmp_path: Path) -> None:
+    """Liu et al.'s lower half kept in bfloat16: gradients within 0.5 %, cosine at least 0.9999."""
+    try:
+        backbone = Backbone.load(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    depth = 3
+    readout = EmbeddingReadout() if name == "minilm-l6" else None
+    toy = Toy.of(backbone, toy_recipe(placement=late(depth), batch_size=16), kind=readout)
+    shelf, index = StatesShelf(Store(tmp_path)), np.arange(16)
+    _, anew = gradient(toy, toy.data.train, index, tmp_path)
+    _, same = gradient(toy, shelf.with_states(toy.data.train, backbone, depth), index, tmp_path)
+    half = shelf.with_states(toy.data.train, backbone, depth, dtype=torch.bfloat16)
+    _, stored = gradient(toy, half, index, tmp_path)
+    assert (same - anew).norm() / anew.norm() <= 1e-5
+    assert (stored - anew).norm() / anew.norm() <= 0.005
+    assert torch.nn.functional.cosine_similarity(stored, anew, dim=0) >= 0.9999

@@ -582,6 +582,19 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(
     assert "memory ran out with 4 examples at once: going on with 2" in caplog.text
 
 
+def test_a_refused_pass_uses_no_random_numbers_up() -> None:
+    def work(size: int) -> torch.Tensor:
+        drawn = torch.rand(3)
+        if size > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return drawn
+
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    assert torch.equal(Room().fit(8, work), expected)
+
+
 def test_an_example_that_does_not_fit_alone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = make_tiny("bert")
     toy = Toy.of(backbone, toy_recipe())

@@ -116,6 +116,18 @@ class Encoded:
         """The same texts without the answers that should be written."""
         return dataclasses.replace(self, written=None, stored=None)
 
+    @property
+    def without_rows(self) -> "Encoded":
+        """The same texts without the rows somebody kept of them."""
+        return dataclasses.replace(self, stored=None) if self.stored is not None else self
+
+    def with_rows(self, batch: Batch) -> Batch:
+        """Return a batch of these texts with the rows somebody kept of them, on its device."""
+        if self.stored is None:
+            return batch
+        rows = self.stored.read(batch.index.cpu().numpy()).to(batch.ids.device)
+        return dataclasses.replace(batch, stored=rows, stored_depth=self.stored.depth)
+
     @cached_property
     def lengths(self) -> IntArray:
         """Tokens of each example [n]."""
@@ -140,7 +152,7 @@ class Encoded:
             types = np.zeros_like(ids)
             for row, i in enumerate(index):
                 types[row, : len(self.types[i])] = self.types[i]
-        return Batch(
+        found = Batch(
             ids=torch.from_numpy(ids),
             mask=torch.from_numpy(mask),
             types=None if types is None else torch.from_numpy(types),
@@ -148,10 +160,10 @@ class Encoded:
             gold=torch.from_numpy(self.gold[index]),
             index=torch.from_numpy(np.asarray(index, dtype=np.int64)),
             is_padded=not bool(mask.all()),
-            stored=None if self.stored is None else self.stored.read(index),
-            stored_depth=0 if self.stored is None else self.stored.depth,
+            stored_depth=0,
             **self._to_write(index),
         )
+        return self.with_rows(found)
 
     def row(self, i: int) -> Sequence[int]:
         """Return the tokens that stand in an example's rows: behind a causal text all of the answer but its end."""

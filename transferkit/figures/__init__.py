@@ -6,6 +6,7 @@ from transferkit.figures.dendrogram import dendrogram
 from transferkit.figures.forest import forest
 from transferkit.figures.heatmap import Scale, heatmap
 from transferkit.figures.intervals import intervals
+from transferkit.figures.layers import layers
 from transferkit.figures.overlap import overlap
 from transferkit.figures.prompt_map import prompt_map
 from transferkit.figures.row_norms import row_norms
@@ -23,6 +24,7 @@ __all__ = [
     "forest",
     "heatmap",
     "intervals",
+    "layers",
     "overlap",
     "prompt_map",
     "row_norms",

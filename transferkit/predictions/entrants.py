@@ -122,12 +122,14 @@ def passes(
         at_once: rows per forward pass on a GPU, prompts tiled along the batch.
         progress: called with the number of (prompt, example) pairs done.
     """
-    batches = [(batch.index.numpy(), batch.to(backbone.device)) for batch in encoded.in_order(batch_size)]
+    alone = encoded.without_rows  # stored rows are read batch by batch: all of them at once may not fit
+    batches = [(batch.index.numpy(), batch.to(backbone.device)) for batch in alone.in_order(batch_size)]
     room = at_once if batch_size >= WHOLE_BATCH else batch_size  # smaller batches mean that memory is short
     for who in groups(entrants, backbone, room // batch_size):
         prompt = ready([entrants[i] for i in who], backbone)
         for index, batch in batches:
-            tiled = batch.tile(len(who)) if len(who) > 1 else batch
+            whole = encoded.with_rows(batch)
+            tiled = whole.tile(len(who)) if len(who) > 1 else whole
             yield Pass(who, index, tiled, backbone.enter(tiled, prompt, entrants[who[0]].placement))
             progress(len(who) * len(index))
 

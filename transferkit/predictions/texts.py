@@ -45,6 +45,8 @@ def texts(
     progress: Callable[[int], None],
 ) -> list[Texts]:
     """Return what each prompt makes a backbone write; arguments as of `outcomes`."""
+    if backbone.kind == "decoder" and any(entrant.generator is not None for entrant in entrants):
+        raise ValueError("a generator cannot make prompts for what a causal backbone writes")
     said = [[""] * len(encoded) for _ in entrants]
     total = np.zeros(len(entrants))
     alone = encoded.unanswered

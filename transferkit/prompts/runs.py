@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from transferkit.artifacts import Cell, Prompt
 from transferkit.backbones import Backbone
 from transferkit.batches import Batch, Encoded
 from transferkit.generators import Generated, decays, split_weights
+from transferkit.passes import Room
 from transferkit.predictions import Entrant
 from transferkit.prompts.alarms import Sight, find_alarms
 from transferkit.prompts.optimizers import make_optimizer
@@ -115,23 +117,24 @@ def entrant(job: Job, backbone: Backbone, learned: Tensor) -> Entrant:
     return Entrant(None, recipe.placement, generator=generated)
 
 
-def finished(job: Job, backbone: Backbone, run: Run) -> tuple[Prompt, dict[str, object]]:
+def finished(job: Job, backbone: Backbone, run: Run, room: Room) -> tuple[Prompt, dict[str, object]]:
     """Return the prompt that is kept, and the report on its health."""
+    rows = partial(_rows, job, backbone, room)
     recipe = job.spec.recipe
     placement, generator = recipe.placement, recipe.generator
-    sight = Sight.of(backbone, job.readout, job.data.train, placement)
+    sight = Sight.of(backbone, job.readout, job.data.train.without_rows, placement)
     n_classes = job.spec.task.n_classes
     weights = None
     if generator is not None:
         parts = split_weights(generator, recipe.prompt_length, backbone.width, run.best)
         weights = {name: part.cpu().numpy() for name, part in parts.items()}
     prompt = Prompt(
-        vectors=_rows(job, backbone, run.best),
-        initial=_rows(job, backbone, run.initial),
+        vectors=rows(run.best),
+        initial=rows(run.initial),
         live=np.ones(recipe.prompt_length, dtype=bool),
         history=run.history,
         peft=peft_facts(backbone, placement),
-        early=None if run.early is None else _rows(job, backbone, run.early),
+        early=None if run.early is None else rows(run.early),
         generator=weights,
     )
     health: dict[str, object] = {
@@ -147,12 +150,18 @@ def finished(job: Job, backbone: Backbone, run: Run) -> tuple[Prompt, dict[str, 
 
 
 @torch.no_grad()
-def _rows(job: Job, backbone: Backbone, learned: Tensor) -> FloatArray:
+def _rows(job: Job, backbone: Backbone, room: Room, learned: Tensor) -> FloatArray:
     """Return learned rows; of a generator the mean of what it makes for the selection split."""
     generated = entrant(job, backbone, learned).generator
     if generated is None:
         return learned.cpu().numpy()
-    total = torch.zeros(generated.length, generated.width, device=backbone.device)
-    for batch in (batch.to(backbone.device) for batch in job.data.selection.in_order(PROBED)):
-        total += generated(backbone.below(batch, job.spec.recipe.placement.insert_after), batch).sum(0)
-    return (total / len(job.data.selection)).cpu().numpy()
+    depth = job.spec.recipe.placement.insert_after
+
+    def made(size: int) -> Float[Tensor, "P d"]:
+        batches = (batch.to(backbone.device) for batch in job.data.selection.in_order(size))
+        return sum(
+            (generated(backbone.below(batch, depth), batch).sum(0) for batch in batches),
+            start=torch.zeros(generated.length, generated.width, device=backbone.device),
+        )
+
+    return (room.fit(PROBED, made) / len(job.data.selection)).cpu().numpy()

@@ -199,7 +199,7 @@ class _Course:
         return self.room.fit(EVALUATION_BATCH, score)
 
     def result(self) -> Trained | RunError:
-        return self.trouble or finished(self.job, self.backbone, self.run)
+        return self.trouble or finished(self.job, self.backbone, self.run, self.room)
 
 
 def _diverged(spec: PromptSpec, what: str) -> RunError:

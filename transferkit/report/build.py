@@ -12,6 +12,7 @@ from transferkit.collection import Collection
 from transferkit.report.cards import card_section, cards
 from transferkit.report.cell_sections import cell_section, foreign_section, verdict_counts
 from transferkit.report.glossary import glossary_section
+from transferkit.report.layer_sections import layer_section
 from transferkit.report.neuron_sections import neuron_section
 from transferkit.report.page import Report, Section
 from transferkit.report.predictor_sections import (
@@ -30,7 +31,7 @@ from transferkit.report.shelf_sections import (
     training_section,
 )
 from transferkit.report.similarity_sections import prompt_section
-from transferkit.report.words import examples_of, percent, points, seeds_of, signed
+from transferkit.report.words import entry_of, examples_of, percent, points, seeds_of, signed
 from transferkit.results import Results
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def build(results: Results, chapters: Sequence[Chapter] = ()) -> Report:
         predictor_section(results),
         prompt_section(results),
         neuron_section(results),
+        layer_section(results),
         training_section(results),
         card_section(results),
         inventory_section(results),
@@ -78,7 +80,7 @@ def build(results: Results, chapters: Sequence[Chapter] = ()) -> Report:
         facts={
             "backbones": ", ".join(results.backbones),
             "tasks": f"{len(results.tasks)} in {len(groups)} group{'s' if len(groups) != 1 else ''}",
-            "prompts": seeds_of(results),
+            "prompts": ", ".join(filter(None, [seeds_of(results), entry_of(results)])),
             "scores": examples_of(results),
             "missing": f"{len(results.missing())} artifacts" if results.missing() else "nothing",
         },

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from transferkit.results import Results
+from transferkit.specs import PromptSpec
 
 
 def slug(text: str) -> str:
@@ -33,6 +34,24 @@ def examples_of(results: Results) -> str:
         f"n = {counts[0]} examples per task"
         if counts[0] == counts[-1]
         else f"n = {counts[0]} to {counts[-1]} examples per task"
+    )
+
+
+def entry_of(results: Results) -> str:
+    """Return where prompts enter and what makes them; empty for plain ones in front of the words."""
+    recipes = [spec.recipe for spec in results.prompt_specs() if isinstance(spec, PromptSpec)]
+    if not recipes or recipes[0].placement.entry == "words":
+        return ""
+    depth, generator = recipes[0].placement.insert_after, recipes[0].generator
+    said = f"in front of block {depth} (the paper's layer {depth + 1})"
+    if generator is None:
+        return said
+    width = results.prompt_width()
+    size = generator.n_parameters(recipes[0].prompt_length, width)
+    kind = generator.kind.replace("_", " ")
+    return (
+        f"{said}, made for each text by a generator ({kind}, {generator.width} wide, {size:,} parameters); what is said"
+        " of their rows is said of the mean over the selection split"
     )
 
 

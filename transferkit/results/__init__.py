@@ -12,7 +12,18 @@ import numpy as np
 from transferkit.errors import InputError
 from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, INDICATORS, VARIANTS, Indicator
 from transferkit.matrices import Diagonal, Matrix, same_group
-from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
+from transferkit.results import (
+    agreements,
+    cells,
+    inventory,
+    layers,
+    levels,
+    predictors,
+    scores,
+    similarity,
+    training,
+    views,
+)
 from transferkit.results.agreements import Form
 from transferkit.results.reading import Question, Reading
 from transferkit.results.similarity import SeedPairs
@@ -108,6 +119,15 @@ class Results:
     def training_health(self) -> pd.DataFrame:
         """Return one row per prompt: steps, best step, norms, relative change, alarms."""
         return training.training_health(self._reading)
+
+    # --- depth -------------------------------------------------------------------------------------------------------
+    def layers(self, backbone: str | None = None) -> pd.DataFrame:
+        """Return one row per point of the sweep: backbone, task, generator, insert_after, score, interval."""
+        return layers.layers(self._reading, backbone)
+
+    def best_layers(self) -> pd.DataFrame:
+        """Return per backbone, task and generator the depth chosen on the selection split, and how sure the best is."""
+        return layers.best_layers(self._reading, seed=self.seed, n_resamples=self.n_resamples)
 
     # --- scores ------------------------------------------------------------------------------------------------------
     def transfer(
@@ -256,6 +276,10 @@ class Results:
     def prompt_specs(self) -> tuple[AnyPromptSpec, ...]:
         """Return the specs of the prompts that are there, by backbone, group, task and seed."""
         return tuple(spec for spec, _ in self._reading.iter_prompts())
+
+    def prompt_width(self) -> int:
+        """Return the width of the rows of the first prompt that is there; 0 where there is none."""
+        return next((prompt.vectors.shape[1] for _, prompt in self._reading.iter_prompts()), 0)
 
     def prompt_keys(self, backbone: str) -> tuple[str, ...]:
         """Return the keys of the prompts of a backbone that are there."""

@@ -91,6 +91,18 @@ class Question(Protocol):
         """Return the splits whose gold labels are needed."""
         ...
 
+    def specs(self) -> Iterator[Spec]:
+        """Yield all of these, and what belongs to the sweep, once."""
+        ...
+
+    def swept_prompts(self) -> Sequence[AnyPromptSpec]:
+        """Return the prompts at several depths."""
+        ...
+
+    def swept_scores(self) -> Sequence[AnyScoreSpec]:
+        """Return their scores on their own tasks, in the same order."""
+        ...
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -116,14 +128,7 @@ class Reading:
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Every spec of the study."""
-        question = self.question
-        return (
-            *question.examples(),
-            *question.prompts(),
-            *question.scores(),
-            *question.neuron_sets(),
-            *question.words(),
-        )
+        return tuple(self.question.specs())
 
     @cached_property
     def backbones(self) -> tuple[str, ...]:

@@ -228,15 +228,22 @@ def paired(reading: Reading, first: Sequence[AnyScoreSpec], second: Sequence[Any
     """Return two lists of scores on one task as a comparison takes them; None unless all their answers are known."""
     task, examples = first[0].task, reading.gold(first[0].task.name)
     is_text = task.n_classes is None
-    sides = []
-    for specs in (first, second):
-        scores = [score for spec in specs if (score := reading.get(spec, Score)) is not None]
-        each = [answers_of(score, task.metric) if is_text else score.predicted for score in scores]
-        known = [answers for answers in each if answers is not None]
-        sides.append(np.array(known) if known and len(known) == len(specs) else None)
+    sides = answers(reading, first), answers(reading, second)
     if sides[0] is None or sides[1] is None or not (is_text or examples):
         return None
     return Paired(sides[0], sides[1], None if is_text or examples is None else examples.gold)
+
+
+def answers(reading: Reading, specs: Sequence[AnyScoreSpec]) -> NumberArray | None:
+    """Return predicted labels of some scores of one task [k,n], or what each example of a text task scores.
+
+    None unless all their answers are known.
+    """
+    task = specs[0].task
+    scores = [score for spec in specs if (score := reading.get(spec, Score)) is not None]
+    each = [answers_of(score, task.metric) if task.n_classes is None else score.predicted for score in scores]
+    known = [answer for answer in each if answer is not None]
+    return np.array(known) if known and len(known) == len(specs) else None
 
 
 def prompt_scores(reading: Reading, prompt: AnyPromptSpec) -> pd.DataFrame:

@@ -151,7 +151,12 @@ class Recipe:
     generator: Generator | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an early step that never comes, and a generator with nothing below it to read."""
+        """Refuse an early step that never comes, and a generator with nothing below it to read.
+
+        A generator uses no initial rows, so none enter the key.
+        """
+        if self.generator is not None:
+            object.__setattr__(self, "initial", VocabularyInitial())
         if self.generator is not None and not self.placement.insert_after:
             raise ValueError(
                 'a generator reads rows of the blocks below the prompt: set placement = { entry = "block",'

@@ -1,5 +1,6 @@
 """Shelf. What is put before the text when a backbone is measured: a prompt, or what stands beside it for comparison."""
 
+import dataclasses
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -32,6 +33,12 @@ class RandomPrompt:
     initial: Initial = VocabularyInitial()
     placement: Placement = Placement()
     generator: Generator | None = None
+
+    def __post_init__(self) -> None:
+        """Leave out of the key what an untrained generator does not use."""
+        if self.generator is not None:
+            object.__setattr__(self, "initial", VocabularyInitial())
+            object.__setattr__(self, "generator", dataclasses.replace(self.generator, dropout=0.0))
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)

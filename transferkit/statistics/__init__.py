@@ -1,6 +1,7 @@
 """Explaining. Statistics of matrices and scores: agreement with its grouping, and intervals that say what varies."""
 
 from transferkit.statistics.agreement import Agreement, Cells, agreement, partial_agreement, spearman
+from transferkit.statistics.best_point import BestPoint, best_point
 from transferkit.statistics.bootstrap import over_tasks
 from transferkit.statistics.cells import CellTest, Verdict, cell_test, verdicts
 from transferkit.statistics.discovery import false_discovery
@@ -24,6 +25,7 @@ from transferkit.statistics.subsets import asymmetry_agreement, leave_one_group_
 __all__ = [
     "GROUPINGS",
     "Agreement",
+    "BestPoint",
     "CellTest",
     "Cells",
     "Comparison",
@@ -34,6 +36,7 @@ __all__ = [
     "Verdict",
     "agreement",
     "asymmetry_agreement",
+    "best_point",
     "cell_test",
     "compare",
     "false_discovery",

@@ -2,5 +2,6 @@
 
 from transferkit.study.files import from_json, from_table, from_toml, to_json
 from transferkit.study.question import RANDOM_SEED, Study
+from transferkit.study.sweep import Sweep
 
-__all__ = ["RANDOM_SEED", "Study", "from_json", "from_table", "from_toml", "to_json"]
+__all__ = ["RANDOM_SEED", "Study", "Sweep", "from_json", "from_table", "from_toml", "to_json"]

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from transferkit import presets, tasks
@@ -42,12 +42,11 @@ from transferkit.specs import (
     WordsSpec,
     key,
 )
+from transferkit.study.sweep import ANY_SEQUENCE, STRICT, Sweep, chosen
 from transferkit.tasks.base import WRITING, ReadoutKind, Sizes, Task
 
 RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
 
-STRICT = ConfigDict(extra="forbid", strict=True)
-ANY_SEQUENCE = Strict(False)  # Python callers may pass a list or a range where a file holds an array
 WITHOUT_FIELDS = {"masked": MaskedReadout, "seq2seq": Seq2seqReadout, "causal": CausalReadout}
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
@@ -87,6 +86,7 @@ class Study:
         limit: score at most this many examples per task, for a trial; prompts stay the same.
         neurons: which feed-forward neurons count as activated; false (in Python also None) leaves them out.
         nearest_words: words of the vocabulary kept per prompt row; 0 leaves them out.
+        sweep: prompts at several depths, beside those that are used everywhere; None leaves them out.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
@@ -105,6 +105,7 @@ class Study:
     neurons: NeuronSite | Literal[False] | None = NeuronSite()
     nearest_words: int = Field(default=5, ge=0)
     limit: int | None = Field(default=None, ge=1)
+    sweep: Sweep | None = None
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -239,8 +240,12 @@ class Study:
         ]
 
     def neuron_sets(self) -> list[NeuronsSpec]:
-        """Return the neuron sets to read: of every prompt on its own backbone, and of the random ones."""
-        if not self.neurons:
+        """Return the neuron sets to read: of every prompt on its own backbone, and of the random ones.
+
+        Prompts that enter above block 0 have none: the blocks below cannot see them, so shares of all blocks, or of
+        the lower ones, would mean nothing.
+        """
+        if not self.neurons or self.recipe.placement.insert_after:
             return []
         return [
             NeuronsSpec(source=source, backbone=model.spec, readout=self.readout_of(model), site=self.neurons)
@@ -264,14 +269,47 @@ class Study:
             if isinstance(source, TrainedPrompt) and source.backbone == model.spec.name
         ]
 
+    def swept_prompts(self) -> list[PromptSpec]:
+        """Return the prompts of the sweep, by backbone, task, recipe and seed.
+
+        Raises:
+            InputError: the sweep names a backbone or a task the study has not.
+        """
+        if self.sweep is None:
+            return []
+        names = chosen(self.sweep.backbones, [model.spec.name for model in self.models], "backbones")
+        wanted = chosen(self.sweep.tasks, [task.name for task in self.resolved_tasks], "tasks")
+        return [
+            PromptSpec(backbone=model.spec, readout=self.readout_of(model), task=task, seed=seed, recipe=recipe)
+            for model in self.models
+            if model.spec.name in names
+            for task in self.resolved_tasks
+            if task.name in wanted
+            for recipe in self.sweep.recipes(self.recipe)
+            for seed in self.seeds
+        ]
+
+    def swept_scores(self) -> list[ScoreSpec]:
+        """Return the scores of the sweep: each prompt's on its own task, in the order of the prompts."""
+        tasks = {task.name: task for task in self.scored_tasks}
+        return [
+            ScoreSpec(
+                source=TrainedPrompt(key=key(spec), task=spec.task.name, seed=spec.seed, backbone=spec.backbone.name),
+                backbone=spec.backbone,
+                readout=spec.readout,
+                task=tasks[spec.task.name],
+            )
+            for spec in self.swept_prompts()
+        ]
+
     def examples(self) -> list[ExamplesSpec]:
         """Return the splits whose gold labels the analysis needs."""
         return [ExamplesSpec(task=task) for task in self.scored_tasks]
 
     def specs(self) -> Iterator[Spec]:
-        """Yield every spec of the study."""
-        yield from self.examples()
-        yield from self.prompts()
-        yield from self.scores()
-        yield from self.neuron_sets()
-        yield from self.words()
+        """Yield every spec of the study, once: a point of the sweep may be the recipe itself."""
+        parts = (self.examples, self.prompts, self.scores, self.neuron_sets, self.words)
+        everything = [spec for make in parts for spec in make()]
+        yield from everything
+        known = {key(spec) for spec in everything} if self.sweep else set()
+        yield from (spec for spec in (*self.swept_prompts(), *self.swept_scores()) if key(spec) not in known)
