@@ -122,8 +122,10 @@ class StatesShelf:
     def _is_sound(self, wanted: States) -> bool:
         """Tell whether rows are there as they were written; what is damaged is removed. Each is looked at once."""
         folder = wanted.path.parent
-        if wanted.path in self._known or not folder.exists():
-            return wanted.path in self._known
+        if not folder.exists():
+            return False
+        if wanted.path in self._known and wanted.path.is_file():
+            return True
         try:
             with wanted.path.open("rb") as file:
                 is_sound = hashlib.file_digest(file, "sha256").hexdigest() == _facts(folder)["sha256"]

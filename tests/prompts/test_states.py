@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,15 @@ def test_damaged_states_are_computed_again(
         again = StatesShelf(Store(tmp_path)).with_states(toy.data.train, tiny_bert, 1)
     assert "damaged" in caplog.text
     torch.testing.assert_close(again.batch(index).stored, expected)
+
+
+def test_states_may_be_deleted_at_any_time(tiny_bert: Backbone, tmp_path: Path) -> None:
+    toy, shelf = toy_at(tiny_bert, 1), StatesShelf(Store(tmp_path))
+    first = shelf.with_states(toy.data.train, tiny_bert, 1)
+    shutil.rmtree(tmp_path / "states")
+    again = shelf.with_states(toy.data.train, tiny_bert, 1)
+    index = np.arange(5)
+    assert torch.equal(first.batch(index).stored, again.batch(index).stored)
 
 
 def test_scoring_reads_rows_batch_by_batch(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.figures.style import PALETTE, QUIET, new_figure
+from transferkit.figures.style import PALETTE, QUIET, small_panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,25 +37,18 @@ def curves(
         The panels' axes, in the order of the tasks.
     """
     tasks = list(dict.fromkeys(histories["task"]))
-    across = min(ACROSS, max(1, len(tasks)))
-    down = max(1, -(-len(tasks) // across))
-    figure = new_figure(2.4 * across + 0.6, 1.9 * down + 0.7) if figure is None else figure
-    panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=column == "selection_score")
+    figure, panels = small_panels(tasks, ACROSS, (2.4, 1.9), figure, sharex=True, sharey=column == "selection_score")
     seeds = sorted(histories["seed"].unique())
     floor = {} if baselines is None else dict(zip(baselines["task"], baselines["score"], strict=True))
-    for ax, task in zip(panels.flat, tasks, strict=False):
+    for ax, task in zip(panels, tasks, strict=False):
         _draw_panel(ax, histories[histories["task"] == task], column=column, seeds=seeds, floor=floor.get(task))
-        ax.set_title(task)
-    for ax in panels.flat[len(tasks) :]:
-        ax.set_axis_off()
-        ax.set_in_layout(False)
-    for ax in panels.flat[max(0, len(tasks) - across) : len(tasks)]:  # the lowest panel of each column
+    for ax in panels[-min(ACROSS, len(panels)) :]:  # the lowest panel of each column
         ax.set_xlabel("step")
         ax.tick_params(axis="x", labelbottom=True)
     figure.supylabel(column.replace("_", " "), fontsize=9)
     figure.suptitle(title or "Training curves", fontsize=10, fontweight="bold", x=0.01, ha="left")
-    _draw_legend(figure, panels.flat[0])
-    return list(panels.flat[: len(tasks)])
+    _draw_legend(figure, panels[0])
+    return panels
 
 
 def _draw_panel(ax: Axes, rows: pd.DataFrame, *, column: str, seeds: list[int], floor: float | None) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.figures.style import PALETTE, QUIET, new_figure, tip
+from transferkit.figures.style import PALETTE, QUIET, small_panels, tip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,22 +31,15 @@ def layers(points: pd.DataFrame, *, figure: Figure | None = None, title: str | N
         The panels' axes, in the order of the tasks.
     """
     tasks = list(dict.fromkeys(points["task"]))
-    across = min(ACROSS, max(1, len(tasks)))
-    down = max(1, -(-len(tasks) // across))
-    figure = new_figure(3.1 * across + 0.6, 2.4 * down + 0.7) if figure is None else figure
-    panels = figure.subplots(down, across, squeeze=False)
-    for ax, task in zip(panels.flat, tasks, strict=False):
+    figure, panels = small_panels(tasks, ACROSS, (3.1, 2.4), figure)
+    for ax, task in zip(panels, tasks, strict=False):
         _panel(ax, points[points["task"] == task])
-        ax.set_title(task)
-    for ax in panels.flat[len(tasks) :]:
-        ax.set_axis_off()
-        ax.set_in_layout(False)
     figure.supxlabel("blocks below the prompt (the paper's layer is one more)", fontsize=9)
     figure.supylabel("score", fontsize=9)
     figure.suptitle(title or "Score by depth", fontsize=10, fontweight="bold", x=0.01, ha="left")
-    handles, labels = panels.flat[0].get_legend_handles_labels()
+    handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(5, max(1, len(labels))), fontsize=8)
-    return list(panels.flat[: len(tasks)])
+    return panels
 
 
 def _panel(ax: Axes, rows: pd.DataFrame) -> None:

@@ -6,7 +6,7 @@ Nothing here changes a global setting: `style()` is a context, the rest are valu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -78,6 +78,28 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def small_panels(
+    titles: Sequence[str],
+    most_across: int,
+    size: tuple[float, float],
+    figure: Figure | None,
+    *,
+    sharex: bool = False,
+    sharey: bool = False,
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure, a new one by default, with a panel of a size for each title, at most so many side by side."""
+    across = min(most_across, max(1, len(titles)))
+    down = max(1, -(-len(titles) // across))
+    figure = new_figure(size[0] * across + 0.6, size[1] * down + 0.7) if figure is None else figure
+    grid = list(figure.subplots(down, across, squeeze=False, sharex=sharex, sharey=sharey).flat)
+    for ax, title in zip(grid, titles, strict=False):
+        ax.set_title(title)
+    for ax in grid[len(titles) :]:
+        ax.set_axis_off()
+        ax.set_in_layout(False)
+    return figure, grid[: max(1, len(titles))]
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
