@@ -34,7 +34,8 @@ def layers(points: pd.DataFrame, *, figure: Figure | None = None, title: str | N
     figure, panels = small_panels(tasks, ACROSS, (3.1, 2.4), figure)
     for ax, task in zip(panels, tasks, strict=False):
         _panel(ax, points[points["task"] == task])
-    figure.supxlabel("blocks below the prompt (the paper's layer is one more)", fontsize=9)
+    for ax in panels[-min(ACROSS, len(panels)) :]:  # the lowest panel of each column
+        ax.set_xlabel("blocks below the prompt")
     figure.supylabel("score", fontsize=9)
     figure.suptitle(title or "Score by depth", fontsize=10, fontweight="bold", x=0.01, ha="left")
     handles, labels = panels[0].get_legend_handles_labels()
