@@ -158,7 +158,7 @@ class Session:
 
     def add(self, row: dict) -> None:
         """Keep a row and print it; one kept before under the same conditions is not written again."""
-        known = {name: row[name] for name in ("shape", "id", "ours_name", "peer_name", "n")}
+        known = {name: row[name] for name in ("shape", "id", "ours_name", "peer_name", "unit", "n")}
         if self._kept.find(**known, **self.conditions) is None:
             self._kept.add({**row, **self.conditions, **self.machine})
         self.rows.append(row)

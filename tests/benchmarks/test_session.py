@@ -44,6 +44,14 @@ def test_a_row_compares_medians_and_judges_the_gate(here: list[str], full: Setti
     assert not session.finish()
 
 
+def test_rows_of_one_pair_in_two_units_are_both_kept(here: list[str], full: Settings) -> None:
+    session = Session("x", full)
+    rate = session.measure("shape", variants("a")).rate("a")
+    for unit in ("examples", "bytes", "bytes"):
+        session.compare("shape", rate, rate, unit=unit)
+    assert [row["unit"] for row in rows(full)] == ["examples", "bytes"]
+
+
 def test_wall_time_counts_with_two_threads(here: list[str], full: Settings) -> None:
     measured = Session("x", replace(full, threads=2)).measure("shape", variants("a"))
     assert (measured.rate("a").median, measured.per) == (0.5, "second")
