@@ -16,6 +16,7 @@ LOOKS = {
     "other group": (PALETTE[0], "^"),
     "random prompts": (PALETTE[2], "D"),
 }
+MOST_TICKS = 16
 
 
 def overlap(by_block: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None) -> Axes:
@@ -40,7 +41,8 @@ def overlap(by_block: pd.DataFrame, *, ax: Axes | None = None, title: str | None
         trained = by_block[by_block["relation"] != "random prompts"]  # random prompts switch on a share of their own
         chance = (by_block if trained.empty else trained).groupby("block")["chance"].mean()
         ax.plot(chance.index + 1, chance, color=QUIET, linestyle="--", linewidth=1.2, label="chance at these densities")
-        ax.set_xticks(sorted(by_block["block"].unique() + 1))
+        blocks = sorted(by_block["block"].unique() + 1)
+        ax.set_xticks(blocks[:: 1 + len(blocks) // MOST_TICKS])
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.set(xlabel="block", ylabel="overlap (cosine)", ylim=(0, 1.03))
     ax.grid(axis="y")
