@@ -133,8 +133,7 @@ def fill(
         return
     if is_measured_only and (untrained := _untrained(asked, store)):
         raise InputError(
-            f"{len(untrained)} of {len([*asked.prompts(), *asked.swept_prompts()])} prompts are missing"
-            f" from {question.store}",
+            f"{len(untrained)} of {len(asked.every_prompt())} prompts are missing from {question.store}",
             fix=question.command("train"),
         )
     catalogue.require(named.assets_of(asked), question.cache, asked=question.name)
@@ -236,7 +235,7 @@ def say(message: str) -> None:
 
 
 def _untrained(asked: "Study", store: "Store") -> "list[PromptSpec]":
-    return [spec for spec in (*asked.prompts(), *asked.swept_prompts()) if not store.has(spec)]
+    return [spec for spec in asked.every_prompt() if not store.has(spec)]
 
 
 def _plan_text(question: Question, asked: "Study", todo: "Plan", *, is_measured_only: bool, as_json: bool) -> str:
@@ -270,13 +269,8 @@ def _fill_call(question: Question, stages: "Sequence[Stage]", how: How) -> str:
     """Return the call that does in Python what a verb did."""
     chosen = "" if len(stages) > 1 else f", stages=[{_literal(stages[0])}]"
     device = None if how.device == "auto" else how.device
-    given = (
-        ("cache", question.cache),
-        ("device", device),
-        ("micro_batch", how.micro_batch),
-        ("states_gb", how.states_gb),
-    )
-    options = "".join(f", {name}={_literal(value)}" for name, value in given if value is not None)
+    given = {"cache": question.cache, "device": device, "micro_batch": how.micro_batch, "states_gb": how.states_gb}
+    options = "".join(f", {name}={_literal(value)}" for name, value in given.items() if value is not None)
     return f"tk.fill(study, store{chosen}{options})"
 
 

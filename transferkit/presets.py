@@ -5,7 +5,13 @@ value here is its reported default.
 """
 
 import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, cast
 
+from pydantic import TypeAdapter, ValidationError
+
+from transferkit.complaints import refuse
 from transferkit.errors import InputError, nearest
 from transferkit.specs import (
     Generator,
@@ -16,6 +22,8 @@ from transferkit.specs import (
     UniformInitial,
     VocabularyInitial,
 )
+
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 # Ours: short prompts and a rate that suits small encoders; chosen on selection splits alone (benchmarks/results).
 default = Recipe(learning_rate=0.03, schedule="linear", steps=300, evaluate_every=50)
@@ -115,3 +123,16 @@ def find(name: str) -> Recipe:
     if name not in PRESETS:
         raise InputError(f"unknown preset {name!r}", fix=nearest(name, list(PRESETS)))
     return PRESETS[name]
+
+
+def changed(value: object) -> object:
+    """Read `{preset = "su2022", steps = 3000}`: a named recipe with some fields changed."""
+    if not isinstance(value, Mapping):
+        return value
+    changes = dict(cast("Mapping[str, object]", value))
+    base = find(str(changes.pop("preset", "default")))
+    whole: dict[str, Any] = {**_RECIPE.dump_python(base, mode="json"), **changes}
+    try:
+        return _RECIPE.validate_json(json.dumps(whole))
+    except ValidationError as error:
+        raise refuse(error, Recipe, at=("recipe",)) from error

@@ -140,7 +140,7 @@ def fill(
         store, device=device, cache=cache, overwrite=overwrite, micro_batch=micro_batch, states_gb=states_gb
     )
     executor: Executor = Inline(workshop)
-    for spec in (*asked.prompts(), *asked.swept_prompts()):
+    for spec in asked.every_prompt():
         if store.has(spec):  # a run killed between keeping a prompt and tidying up after it
             store.clear_scratch(key(spec))
     first = plan(asked, store, stages=stages, overwrite=overwrite, device=device)

@@ -12,19 +12,9 @@ import numpy as np
 from transferkit.errors import InputError
 from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, INDICATORS, VARIANTS, Indicator
 from transferkit.matrices import Diagonal, Matrix, same_group
-from transferkit.results import (
-    agreements,
-    cells,
-    inventory,
-    layers,
-    levels,
-    predictors,
-    scores,
-    similarity,
-    training,
-    views,
-)
+from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
 from transferkit.results.agreements import Form
+from transferkit.results.layers import best_layers, by_depth
 from transferkit.results.reading import Question, Reading
 from transferkit.results.similarity import SeedPairs
 from transferkit.shapes import FloatArray
@@ -123,11 +113,11 @@ class Results:
     # --- depth -------------------------------------------------------------------------------------------------------
     def layers(self, backbone: str | None = None) -> pd.DataFrame:
         """Return one row per point of the sweep: backbone, task, generator, insert_after, score, interval."""
-        return layers.layers(self._reading, backbone)
+        return by_depth(self._reading, backbone)
 
     def best_layers(self) -> pd.DataFrame:
         """Return per backbone, task and generator the depth chosen on the selection split, and how sure the best is."""
-        return layers.best_layers(self._reading, seed=self.seed, n_resamples=self.n_resamples)
+        return best_layers(self._reading, seed=self.seed, n_resamples=self.n_resamples)
 
     # --- scores ------------------------------------------------------------------------------------------------------
     def transfer(

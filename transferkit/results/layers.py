@@ -20,7 +20,7 @@ COLUMNS = ("backbone", "task", "generator", "insert_after", "paper_layer", "n_se
 Point = tuple[str, str, str, int]
 
 
-def layers(reading: Reading, backbone: str | None = None) -> pd.DataFrame:
+def by_depth(reading: Reading, backbone: str | None = None) -> pd.DataFrame:
     """Return one row per backbone, task, generator and depth: score over seeds, selection score, baselines."""
     import pandas as pd
 
@@ -62,7 +62,7 @@ def best_layers(reading: Reading, *, seed: int, n_resamples: int) -> pd.DataFram
 
     points = _points(reading, None)
     lines: dict[tuple[str, str, str], list[dict[str, object]]] = {}
-    for row in layers(reading).sort_values("insert_after", kind="stable").to_dict("records"):
+    for row in by_depth(reading).sort_values("insert_after", kind="stable").to_dict("records"):
         lines.setdefault((str(row["backbone"]), str(row["task"]), str(row["generator"])), []).append(
             {str(name): value for name, value in row.items()}
         )

@@ -4,17 +4,16 @@ One strict dataclass serves Python, the TOML file and the keys. An unknown field
 """
 
 import dataclasses
-import json
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from transferkit import presets, tasks
-from transferkit.complaints import refuse
 from transferkit.errors import InputError
 from transferkit.own_task import OwnTask
 from transferkit.sources import Dtype, Model, describe
@@ -48,20 +47,6 @@ from transferkit.tasks.base import WRITING, ReadoutKind, Sizes, Task
 RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
 
 WITHOUT_FIELDS = {"masked": MaskedReadout, "seq2seq": Seq2seqReadout, "causal": CausalReadout}
-_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
-
-
-def _as_recipe(value: object) -> object:
-    """Read `{preset = "su2022", steps = 3000}`: a named recipe with some fields changed."""
-    if not isinstance(value, Mapping):
-        return value
-    changes = dict(value)
-    base = presets.find(str(changes.pop("preset", "default")))
-    whole = {**_RECIPE.dump_python(base, mode="json"), **changes}
-    try:
-        return _RECIPE.validate_json(json.dumps(whole))
-    except ValidationError as error:
-        raise refuse(error, Recipe, at=("recipe",)) from error
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -94,7 +79,7 @@ class Study:
     tasks: Annotated[tuple[str | Task, ...], ANY_SEQUENCE] = ()
     task: dict[str, OwnTask] = Field(default_factory=dict)
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], ANY_SEQUENCE, Field(min_length=1)] = (0,)
-    recipe: Annotated[Recipe, BeforeValidator(_as_recipe)] = presets.default
+    recipe: Annotated[Recipe, BeforeValidator(presets.changed)] = presets.default
     readout: Literal["auto", ReadoutKind] = "auto"
     scale: float = Field(default=20.0, gt=0, allow_inf_nan=False)
     dtype: Dtype = "float32"
@@ -199,11 +184,16 @@ class Study:
     def prompts(self) -> list[PromptSpec]:
         """Return the prompts to train."""
         return [
-            PromptSpec(backbone=model.spec, readout=self.readout_of(model), task=task, seed=seed, recipe=self.recipe)
-            for model in self.models
-            for task in self.resolved_tasks
-            for seed in self.seeds
+            self._prompt(model, task, seed, self.recipe)
+            for model, task, seed in itertools.product(self.models, self.resolved_tasks, self.seeds)
         ]
+
+    def _prompt(self, model: Model, task: Task, seed: int, recipe: Recipe) -> PromptSpec:
+        return PromptSpec(backbone=model.spec, readout=self.readout_of(model), task=task, seed=seed, recipe=recipe)
+
+    def every_prompt(self) -> list[PromptSpec]:
+        """Return the prompts to train, those of the sweep included."""
+        return [*self.prompts(), *self.swept_prompts()]
 
     def sources(self, model: Model, task: Task | None = None) -> list[PromptSource]:
         """Return everything that is put before the text on a backbone: baselines, then trained prompts.
@@ -279,15 +269,10 @@ class Study:
             return []
         names = chosen(self.sweep.backbones, [model.spec.name for model in self.models], "backbones")
         wanted = chosen(self.sweep.tasks, [task.name for task in self.resolved_tasks], "tasks")
-        return [
-            PromptSpec(backbone=model.spec, readout=self.readout_of(model), task=task, seed=seed, recipe=recipe)
-            for model in self.models
-            if model.spec.name in names
-            for task in self.resolved_tasks
-            if task.name in wanted
-            for recipe in self.sweep.recipes(self.recipe)
-            for seed in self.seeds
-        ]
+        models = [model for model in self.models if model.spec.name in names]
+        swept = [task for task in self.resolved_tasks if task.name in wanted]
+        points = itertools.product(models, swept, self.sweep.recipes(self.recipe), self.seeds)
+        return [self._prompt(model, task, seed, recipe) for model, task, recipe, seed in points]
 
     def swept_scores(self) -> list[ScoreSpec]:
         """Return the scores of the sweep: each prompt's on its own task, in the order of the prompts."""
