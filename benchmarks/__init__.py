@@ -8,6 +8,7 @@ NAMES = (
     "t5_training",
     "matrix",
     "late_prompts",
+    "efficiency",
     "neurons",
     "similarities",
     "many_prompts",

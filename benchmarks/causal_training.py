@@ -3,7 +3,7 @@
 from benchmarks import checks, flops, ours
 from benchmarks.cases import Case, examples
 from benchmarks.harness import BF16_PEAK, FP32_PEAK, Gate, Session, Variant
-from benchmarks.models import Dimensions
+from benchmarks.models import dimensions
 from benchmarks.peak import peaks
 from benchmarks.variants import (
     DYNAMIC,
@@ -37,7 +37,7 @@ def run(session: Session) -> None:
             session.compare(shape, measured.rate(OURS), measured.rate(peer), gate=gate, unit=unit)
         for theirs in (measured.rate(FIXED), measured.rate(DYNAMIC), best_expert(measured)):
             session.compare(shape, measured.rate(OURS_BF16), theirs, unit=unit, dtype="bfloat16")
-        sizes, lengths = Dimensions.of(case.model), examples(case).lengths
+        sizes, lengths = dimensions(case.model), examples(case).lengths
         work = flops.causal(sizes, lengths, prompt=case.prompt, batch=case.batch, training=True) / 1e9
         for name, peak in ((OURS, FP32_PEAK), (OURS_BF16, BF16_PEAK)):
             rate, note = measured.rate(name).scaled(work), f"{work:.4g} GFLOP per example"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from benchmarks import checks, flops
 from benchmarks.cases import Case, examples
 from benchmarks.harness import BF16_PEAK, FP32_PEAK, Gate, Measured, Session
-from benchmarks.models import Dimensions
+from benchmarks.models import dimensions
 from benchmarks.peak import peaks
 from benchmarks.variants import (
     DYNAMIC,
@@ -72,7 +72,7 @@ def add_rows(
 def add_shares(session: Session, case: Case, measured: Measured, fp32: Gate, bf16: Gate) -> None:
     """Add which share of the measured matrix-product rate the arithmetic of a step reaches."""
     lengths = examples(case).lengths
-    sizes = Dimensions.of(case.model)
+    sizes = dimensions(case.model)
     work = flops.encoder(sizes, lengths, prompt=case.prompt, batch=case.batch, training=True) / 1e9
     pairs = ((OURS, FP32_PEAK, fp32, "float32"), (OURS_BF16, BF16_PEAK, bf16, "bfloat16"))
     for name, peak, gate, dtype in pairs:

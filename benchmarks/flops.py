@@ -8,14 +8,15 @@ that of the weights: linear maps count twice, attention three times (Kaplan et a
 gradients in each of its two products).
 
 What can be saved exactly is not counted as done: the last block asks from one row and forms no keys and values for the
-others, prompt rows enter the block they join at once per batch, and the text's rows there need no gradient.
+others, prompt rows enter the block they join at once per batch, and the text's rows there need no gradient. Without
+these savings, as papers compare methods, `transferkit/flops.py` counts.
 """
 
 from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.models import Dimensions
+from transferkit.flops import Dimensions
 from transferkit.shapes import FloatArray, IntArray
 
 N = TypeVar("N", float, FloatArray)
@@ -75,7 +76,7 @@ def _passes(linear: N, attention: N, needless: N, training: bool) -> N:
 
 def _maps(of: Dimensions) -> float:
     """Return the operations of a block's linear maps per row."""
-    return _entering(of) + 2 * of.width * (of.inner + of.n_ffn * of.ffn)
+    return 2 * of.weights
 
 
 def _entering(of: Dimensions) -> float:

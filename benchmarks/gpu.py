@@ -5,7 +5,7 @@ import torch
 from benchmarks import flops, ours
 from benchmarks.cases import Case, examples
 from benchmarks.harness import Gate, Series, Session, Variant
-from benchmarks.models import Dimensions
+from benchmarks.models import dimensions
 from benchmarks.peers import trainer
 from benchmarks.variants import FIXED
 
@@ -40,7 +40,7 @@ def run(session: Session) -> None:
     ]
     measured = session.measure(str(case), variants, resident=False)
     unit, lengths = f"examples per {measured.per}", examples(case).lengths
-    sizes = Dimensions.of(case.model)
+    sizes = dimensions(case.model)
     work = flops.encoder(sizes, lengths, prompt=case.prompt, batch=case.batch, training=True)
     for peer, gate in ((PEFT, AGAINST), (ALONE, Gate())):
         rates = measured.rate(TOGETHER), measured.rate(peer)

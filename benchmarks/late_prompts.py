@@ -3,7 +3,7 @@
 from benchmarks import flops, ours
 from benchmarks.cases import Case, examples, split
 from benchmarks.harness import Gate, Measured, Session, Variant
-from benchmarks.models import Dimensions
+from benchmarks.models import dimensions
 from transferkit.specs import Placement
 
 CASE = Case("roberta-large", mean=26, prompt=20, batch=8, steps=4)
@@ -18,7 +18,7 @@ LAST = ("L-1", None, Gate("B5b", 12, 14.7))
 def run(session: Session) -> None:
     """Measure insertion at half and at three quarters of the stack, and in front of the last block."""
     case = CASE.under(session.settings)
-    n_blocks = Dimensions.of(case.model).n_blocks
+    n_blocks = dimensions(case.model).n_blocks
     depths = {name: n_blocks - 1 if share is None else int(n_blocks * share) for name, share, _ in (*DEPTHS, LAST)}
     variants = [Variant(FIRST, ours.training, {"case": case, "placement": Placement(entry="block")})]
     for name, depth in depths.items():
@@ -47,7 +47,7 @@ def _add_memory(session: Session, case: Case, measured: Measured, name: str) -> 
 
 def _saved(case: Case, depth: int, *, visits: int) -> float:
     """Return how much less arithmetic an example is than with a prompt in front of block 0."""
-    sizes = Dimensions.of(case.model)
+    sizes = dimensions(case.model)
 
     def work(insert_after: int) -> float:
         lengths = examples(case).lengths if visits == 1 else split(case, case.mean, case.steps).lengths

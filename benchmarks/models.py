@@ -1,6 +1,5 @@
 """Random models at real sizes, built from configs, and their tiny siblings; speed does not depend on the weights."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -21,6 +20,7 @@ from transformers import (
 )
 
 from transferkit.backbones import Backbone
+from transferkit.flops import Dimensions
 from transferkit.specs import BackboneSpec
 
 Dtype = Literal["float32", "bfloat16"]
@@ -145,46 +145,6 @@ def label_ids() -> list[int]:
     return [START + 1 + i for i in range(len(LABEL_WORDS))]
 
 
-@dataclass(frozen=True)
-class Dimensions:
-    """What arithmetic a block does.
-
-    Attributes:
-        n_blocks: blocks.
-        width: of a row, d.
-        inner: heads times their width, of the queries.
-        inner_keys: the same of keys and values, smaller where heads are grouped.
-        n_heads: heads of the queries.
-        ffn: width of the feed-forward part.
-        n_ffn: its matrices: 2, or 3 with a gate.
-    """
-
-    n_blocks: int
-    width: int
-    inner: int
-    inner_keys: int
-    n_heads: int
-    ffn: int
-    n_ffn: int
-
-    @classmethod
-    def of(cls, name: str) -> "Dimensions":
-        """Return those of a model; of an encoder-decoder those of one stack."""
-        config = CONFIGS[name]()
-        heads = config.num_attention_heads
-        size = getattr(config, "d_kv", None) or config.hidden_size // heads
-        return cls(
-            n_blocks=config.num_hidden_layers,
-            width=config.hidden_size,
-            inner=heads * size,
-            inner_keys=size * (getattr(config, "num_key_value_heads", None) or heads),
-            n_heads=heads,
-            ffn=_ffn(config),
-            n_ffn=3 if config.model_type == "llama" else 2,
-        )
-
-
-def _ffn(config: Any) -> int:  # noqa: ANN401  # configs share no attribute for it
-    if config.model_type == "gpt2":
-        return config.n_inner or 4 * config.n_embd
-    return config.d_ff if config.model_type == "t5" else config.intermediate_size
+def dimensions(name: str) -> Dimensions:
+    """Return what sets the arithmetic of a model; of an encoder-decoder that of its encoder."""
+    return Dimensions.from_config(CONFIGS[name]().to_dict())

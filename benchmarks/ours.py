@@ -17,6 +17,7 @@ from benchmarks.harness import Job, Laps, Stopwatch, Turn
 from benchmarks.models import LABEL_WORDS, Dtype, backbone, kind_of, label_ids
 from transferkit.backbones import Backbone, Savings
 from transferkit.batches import Batch, Encoded
+from transferkit.generators import make_weights
 from transferkit.measures import score_all
 from transferkit.predictions import Entrant, class_scores
 from transferkit.prompts import Data, train, train_together
@@ -26,6 +27,7 @@ from transferkit.readouts import Readout, make_readout
 from transferkit.shapes import IntArray
 from transferkit.specs import (
     CausalReadout,
+    Generator,
     MaskedReadout,
     Placement,
     PromptSpec,
@@ -116,6 +118,7 @@ def training(
     order: Literal["bucketed", "random"] = "bucketed",
     full_head: bool = False,
     n_prompts: int = 1,
+    generator: Generator | None = None,
 ) -> Job:
     """Return a job that times whole steps of `transferkit.prompts.train`; its unit is an example.
 
@@ -127,6 +130,7 @@ def training(
         order: batches as the trainer draws them, or at random.
         full_head: whether the whole vocabulary is scored at every text row.
         n_prompts: prompts trained together, each with its own order of examples.
+        generator: what makes each example's prompt, trained in its place and alone.
     """
     setting = Setting.of(case, dtype=dtype, savings=savings)
     readout = setting.readout
@@ -135,13 +139,12 @@ def training(
     encoded = examples(case)
     if order == "random":
         encoded = AsDrawn(encoded.ids, None, encoded.answer, encoded.gold, encoded.pad_id, 0)
-    recipe = Recipe(
-        prompt_length=case.prompt, placement=placement, batch_size=case.batch, steps=FOREVER, evaluate_every=FOREVER
-    )
-    spec = PromptSpec(backbone=setting.backbone.spec, readout=setting.spec, task=TASK, seed=0, recipe=recipe)
+    spec = _asked(setting, case, FOREVER, placement, generator)
     first = typical_seed(encoded, lambda seed: timed_batches(encoded, spec, seed, case.steps))
     data = Data(encoded, subset(encoded, np.argsort(encoded.lengths)[:2]))
     initial = start(case, setting.backbone.width, n_prompts)
+    if generator is not None:
+        initial = make_weights(generator, case.prompt, setting.backbone.width, 0).unsqueeze(0)
 
     def turn() -> Turn:
         laps = Laps(case.steps, case.device)
@@ -157,7 +160,7 @@ def training(
                 for i, rows in enumerate(initial)
             ]
             train_together(jobs, setting.backbone, progress=after_step)
-        return laps.watch.turn(n_prompts * case.steps * case.batch)
+        return laps.watch.turn(n_prompts * case.steps * case.batch, parameters=initial[0].numel())
 
     return turn
 
@@ -175,11 +178,7 @@ def late_training(case: Case, *, insert_after: int, epochs: int) -> Job:
     setting = Setting.of(case)
     pool = split(case, case.mean, case.steps)
     n_steps = epochs * case.steps
-    placement = Placement(insert_after=insert_after, entry="block")
-    recipe = Recipe(
-        prompt_length=case.prompt, placement=placement, batch_size=case.batch, steps=n_steps, evaluate_every=n_steps
-    )
-    spec = PromptSpec(backbone=setting.backbone.spec, readout=setting.spec, task=TASK, seed=0, recipe=recipe)
+    spec = _asked(setting, case, n_steps, Placement(insert_after=insert_after, entry="block"))
     few = subset(pool, np.argsort(pool.lengths)[:2])
     (initial,) = start(case, setting.backbone.width)
 
@@ -188,9 +187,24 @@ def late_training(case: Case, *, insert_after: int, epochs: int) -> Job:
             shelf = StatesShelf(Store(folder))
             data = Data(*(shelf.with_states(texts, setting.backbone, insert_after) for texts in (pool, few)))
             train(TrainingJob(spec, setting.readout, data, initial, Store(folder).scratch("run")), setting.backbone)
-        return watch.turn(n_steps * case.batch)
+        return watch.turn(n_steps * case.batch, parameters=initial.numel())
 
     return turn
+
+
+def _asked(
+    setting: Setting, case: Case, steps: int, placement: Placement, generator: Generator | None = None
+) -> PromptSpec:
+    """Return a training run that is evaluated at its end."""
+    recipe = Recipe(
+        prompt_length=case.prompt,
+        placement=placement,
+        batch_size=case.batch,
+        steps=steps,
+        evaluate_every=steps,
+        generator=generator,
+    )
+    return PromptSpec(backbone=setting.backbone.spec, readout=setting.spec, task=TASK, seed=0, recipe=recipe)
 
 
 def timed_batches(encoded: Encoded, spec: PromptSpec, seed: int, steps: int) -> list[IntArray]:

@@ -7,14 +7,15 @@ from torch.nn import functional as F
 
 from benchmarks.cases import Case
 from benchmarks.harness import BF16_PEAK, FP32_PEAK, Job, Stopwatch, Turn, Variant
-from benchmarks.models import Dimensions
+from benchmarks.models import dimensions
+from transferkit.flops import Dimensions
 
 SECONDS = 0.3  # a turn's length, about
 
 
 def peaks(case: Case) -> list[Variant]:
     """Return the two variants that measure it; bf16 counts where the second is fast enough."""
-    options = {"of": Dimensions.of(case.model), "rows": case.batch * (case.prompt + case.mean), "device": case.device}
+    options = {"of": dimensions(case.model), "rows": case.batch * (case.prompt + case.mean), "device": case.device}
     return [
         Variant(FP32_PEAK, products, {**options, "dtype": "float32"}),
         Variant(BF16_PEAK, products, {**options, "dtype": "bfloat16"}, dtype="bfloat16"),

@@ -61,6 +61,8 @@ def _trained(spec: PromptSpec, name: str) -> dict[str, object]:
         "rate": spec.recipe.learning_rate,
         "length": spec.recipe.prompt_length,
         "steps": spec.recipe.steps,
+        "insert_after": spec.recipe.placement.insert_after,
+        "generator": None if spec.recipe.generator is None else spec.recipe.generator.kind,
         "selection": [round(float(row["selection_score"] or 0), 3) for row in prompt.history],
         "cpu_s": round(time.process_time() - begun, 1),
     }

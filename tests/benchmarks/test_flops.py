@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import flops
 from benchmarks.cases import Case, examples
-from benchmarks.models import Dimensions
+from benchmarks.models import dimensions
 from benchmarks.ours import Setting, start
 from transferkit.readouts import losses
 from transferkit.specs import Placement
@@ -34,7 +34,7 @@ def counted(case: Case, placement: Placement, *, training: bool) -> float:
 def test_encoder(insert_after: int, training: bool) -> None:
     placement = Placement(insert_after=insert_after, entry="block")
     expected = flops.encoder(
-        Dimensions.of(CASE.model),
+        dimensions(CASE.model),
         examples(CASE).lengths,
         prompt=CASE.prompt,
         batch=CASE.batch,
@@ -49,6 +49,6 @@ def test_encoder(insert_after: int, training: bool) -> None:
 def test_causal(model: str, training: bool) -> None:
     case = Case(model, mean=24, prompt=20, batch=4, pool=16, constant=True)
     lengths = examples(case).lengths
-    sizes = Dimensions.of(model)
+    sizes = dimensions(model)
     expected = flops.causal(sizes, lengths, prompt=case.prompt, batch=case.batch, training=training)
     assert counted(case, Placement(), training=training) == pytest.approx(expected, rel=0.01)
