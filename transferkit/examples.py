@@ -17,6 +17,7 @@ from transferkit import artifacts, catalogue
 from transferkit.errors import InputError
 from transferkit.shapes import IntArray
 from transferkit.tasks.base import HubData, LocalData, Split, Task
+from transferkit.tasks.sizes import Draw
 
 Row = Mapping[str, object]
 UNLABELLED = "-1"  # what hub data sets write where annotators did not agree
@@ -70,15 +71,14 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
     reported = {text_hash(text) for text in report.texts}
     first = {text_hash(text): i for i, text in reversed(list(enumerate(train.texts)))}  # of equal texts one is kept
     own = sorted(i for text, i in first.items() if text not in reported)
-    order = rng.permutation(np.array(own, dtype=np.int64))
-    n_selection = min(round(len(own) * HELD_OUT), task.sizes.selection or len(own))
+    drawn, selected = _draw(task, train.gold, rng.permutation(np.array(own, dtype=np.int64)))
     notes = {
         "dropped_from_training": len(train.texts) - len(own),
         "unlabelled": train.notes["unlabelled"] + report.notes["unlabelled"],
     }
     splits: dict[Split, Examples] = {
-        "train": _take(train, order[n_selection:][: task.sizes.train], notes),
-        "selection": _take(train, order[:n_selection], notes),
+        "train": _take(train, drawn, notes),
+        "selection": _take(train, selected, notes),
         "report": _take(report, rng.permutation(len(report.texts))[: task.sizes.report], notes),
     }
     for name, split in splits.items():
@@ -205,6 +205,43 @@ def _text(value: object, task: Task, where: str, column: str) -> str:
 
 def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value  # noqa: PLR0124 (NaN)
+
+
+def _draw(task: Task, gold: IntArray, order: IntArray) -> tuple[IntArray, IntArray]:
+    """Return which examples of a random order are trained on, and which are selected on.
+
+    Raises:
+        InputError: a class has fewer examples than are drawn of it.
+    """
+    sizes = task.sizes
+    if sizes.draw == "random":
+        n_selection = min(round(len(order) * HELD_OUT), sizes.selection or len(order))
+        return order[n_selection:][: sizes.train], order[:n_selection]
+    classes = gold[order]
+    held = np.bincount(classes, minlength=len(task.labels))
+    n_train, n_selection = (_quota(held, size or 0, sizes.draw) for size in (sizes.train, sizes.selection))
+    for label, has, needs in zip(task.labels, held, n_train + n_selection, strict=True):
+        if has < needs:
+            raise InputError(
+                f"task {task.name!r}: draw = {sizes.draw!r} with train = {sizes.train} and selection = "
+                f"{sizes.selection} needs {needs} examples of {label.value!r}, and the training part has {has}",
+                fix="choose a smaller sizes.train or sizes.selection, or give more examples",
+            )
+    rank = np.zeros(len(order), dtype=np.int64)  # place of each example among those of its class
+    for label, n in enumerate(held):
+        rank[classes == label] = np.arange(n)
+    is_selected = rank < n_selection[classes]
+    is_drawn = ~is_selected & (rank < (n_selection + n_train)[classes])
+    return order[is_drawn], order[is_selected]
+
+
+def _quota(held: IntArray, size: int, draw: Draw) -> IntArray:
+    """Return how many examples of each class a split holds [K]."""
+    if draw == "per_class":
+        return np.full(len(held), size)
+    quota = size * held // max(1, held.sum())
+    quota[-1] += size - quota.sum()
+    return quota
 
 
 def _take(examples: Examples, order: IntArray, notes: Mapping[str, int]) -> Examples:

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +12,7 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transferkit import catalogue
@@ -96,6 +98,139 @@ def test_no_text_is_trained_and_selected_on(tmp_path: Path) -> None:
     report = write(tmp_path / "b.csv", [("held a", "neg"), ("held b", "pos")])
     splits = load(task_of(write(tmp_path / "a.csv", ROWS * 3), report))
     assert not set(texts(splits["train"])) & set(texts(splits["selection"]))
+
+
+# --- draws by class --------------------------------------------------------------------------------------------------
+def skewed(counts: Sequence[int]) -> list[tuple[str, str]]:
+    """Rows of classes c0, c1, …, so many of each, interleaved."""
+    rows = [(f"row {i} of {c}", f"c{c}") for c, n in enumerate(counts) for i in range(n)]
+    return [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
+
+
+def drawn_task(folder: Path, counts: Sequence[int], sizes: Sizes, **fields: object) -> Task:
+    report = write(folder / "b.csv", [(f"held {i}", f"c{i % len(counts)}") for i in range(2 * len(counts))])
+    labels = tuple(Label(value=f"c{c}", word=f"w{c}", description=f"class {c}") for c in range(len(counts)))
+    return task_of(write(folder / "a.csv", skewed(counts)), report, labels=labels, sizes=sizes, **fields)
+
+
+def classes_of(examples: Examples, n: int) -> list[int]:
+    return np.bincount(examples.gold, minlength=n).tolist()
+
+
+def proportional(counts: Sequence[int], size: int) -> list[int]:
+    """The paper's rule as a plain loop."""
+    drawn = []
+    for n in counts[:-1]:
+        drawn.append(int(size * n / sum(counts)))
+    return [*drawn, size - sum(drawn)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "train", "selection"),
+    [
+        ((100, 100), (50, 50), (100, 100)),
+        ((30, 60, 110), (15, 30, 55), (13, 27, 50)),
+        ((70, 10, 120), (35, 5, 60), (31, 4, 55)),
+    ],
+)
+def test_a_proportional_draw_counts_all_classes_together(
+    tmp_path: Path, counts: tuple[int, ...], train: tuple[int, ...], selection: tuple[int, ...]
+) -> None:
+    sizes = Sizes(train=sum(train), selection=sum(selection), draw="proportional")
+    counts = tuple(2 * n for n in counts)
+    splits = load(drawn_task(tmp_path, counts, sizes))
+    assert classes_of(splits["train"], len(counts)) == list(train) == proportional(counts, sum(train))
+    assert classes_of(splits["selection"], len(counts)) == list(selection) == proportional(counts, sum(selection))
+
+
+def test_a_draw_per_class_counts_each(tmp_path: Path) -> None:
+    splits = load(drawn_task(tmp_path, (30, 80, 25), Sizes(train=16, selection=9, report=4, draw="per_class")))
+    assert classes_of(splits["train"], 3) == [16, 16, 16]
+    assert classes_of(splits["selection"], 3) == [9, 9, 9]
+    assert len(splits["report"].gold) == 4
+
+
+COUNTS = st.lists(st.integers(2, 40), min_size=2, max_size=4)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(COUNTS, st.integers(1, 30), st.integers(1, 30), st.sampled_from(["proportional", "per_class"]))
+def test_draws_are_exact_disjoint_and_of_the_right_class(
+    tmp_path: Path, counts: list[int], train: int, selection: int, draw: str
+) -> None:
+    def rule(size: int) -> list[int]:
+        return proportional(counts, size) if draw == "proportional" else [size] * len(counts)
+
+    asked = [rule(train), rule(selection)]
+    task = drawn_task(tmp_path, counts, Sizes(train=train, selection=selection, draw=draw))
+    if any(sum(both) > n for n, *both in zip(counts, *asked, strict=True)):
+        assert "examples of 'c" in refused(task).problem
+        return
+    if any(np.count_nonzero(quota) < 2 for quota in asked):
+        assert "examples of the" in refused(task).problem
+        return
+    splits = load(task)
+    assert [classes_of(splits[name], len(counts)) for name in ("train", "selection")] == asked
+    used = texts(splits["train"]) + texts(splits["selection"])
+    assert len(set(used)) == len(used)
+    gold = dict(skewed(counts))
+    for name in ("train", "selection"):
+        assert [f"c{label}" for label in splits[name].gold] == [gold[text] for text in texts(splits[name])]
+
+
+@pytest.mark.parametrize("draw", ["proportional", "per_class"])
+def test_a_draw_follows_its_seed_and_not_the_seeds_before_it(tmp_path: Path, draw: str) -> None:
+    def drawn(seed: int) -> tuple[list[str], ...]:
+        task = drawn_task(tmp_path, (60, 40), Sizes(train=10, selection=8, draw=draw), split_seed=seed)
+        return tuple(texts(split) for split in load(task).values())
+
+    seeds = (13, 21, 42, 87, 100)
+    forwards = {seed: drawn(seed) for seed in seeds}
+    assert {seed: drawn(seed) for seed in reversed(seeds)} == forwards
+    assert len({frozenset(train) for train, _, _ in forwards.values()}) == len(seeds)
+
+
+@pytest.mark.parametrize("draw", ["proportional", "per_class"])
+def test_a_draw_leaves_the_report_split_alone_and_grows_at_its_end(tmp_path: Path, draw: str) -> None:
+    def drawn(**sizes: object) -> dict[str, list[str]]:
+        task = drawn_task(tmp_path, (60, 40), Sizes(**{"selection": 10, "report": 3} | sizes))
+        return {name: texts(split) for name, split in load(task).items()}
+
+    few, more = drawn(train=10, draw=draw), drawn(train=20, draw=draw)
+    assert few["report"] == more["report"] == drawn()["report"]
+    assert few["selection"] == more["selection"]
+    assert set(few["train"]) < set(more["train"])
+
+
+def test_repeated_and_reported_texts_are_not_drawn(tmp_path: Path) -> None:
+    rows = skewed((20, 20))
+    held = [rows[0], rows[1], ("new", "c0"), ("newer", "c1")]
+    labels = tuple(dataclasses.replace(label, value=f"c{i}") for i, label in enumerate(LABELS))
+    files = write(tmp_path / "a.csv", rows * 2), write(tmp_path / "b.csv", held)
+    left = Counter(label for _, label in rows[2:])
+    n = min(left.values())
+    splits = load(task_of(*files, labels=labels, sizes=Sizes(train=n - 5, selection=5, draw="per_class")))
+    used = texts(splits["train"]) + texts(splits["selection"])
+    assert len(used) == len(set(used)) == 2 * n
+    assert not set(used) & {text for text, _ in held}
+    assert splits["train"].notes["dropped_from_training"] == 42
+
+
+def test_a_class_with_too_few_examples_is_refused(tmp_path: Path) -> None:
+    error = refused(drawn_task(tmp_path, (30, 12), Sizes(train=10, selection=3, draw="per_class")))
+    assert error.problem == (
+        "task 'own': draw = 'per_class' with train = 10 and selection = 3 needs 13 examples of 'c1', and the training "
+        "part has 12"
+    )
+    assert "smaller sizes.train or sizes.selection" in error.fix
+    error = refused(drawn_task(tmp_path, (30, 12), Sizes(train=40, selection=3, draw="proportional")))
+    assert "needs 13 examples of 'c1', and the training part has 12" in error.problem
+
+
+def test_an_empty_training_part_is_refused_before_it_is_drawn_from(tmp_path: Path) -> None:
+    rows = write(tmp_path / "a.csv", ROWS)
+    error = refused(task_of(rows, rows, sizes=Sizes(train=2, selection=2, draw="proportional")))
+    assert error.problem.endswith("needs 4 examples of 'pos', and the training part has 0")
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

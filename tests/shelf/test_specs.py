@@ -107,6 +107,9 @@ SAMPLES: dict[str, Spec] = {
     ),
     "examples": ExamplesSpec(task=SHIPPED),
     "examples_train": ExamplesSpec(task=PAIR, split="train"),
+    "examples_few_shot": ExamplesSpec(
+        task=dataclasses.replace(PAIR, sizes=Sizes(train=100, selection=1000, draw="proportional"), split_seed=13)
+    ),
     "prompt_text_task": prompt_spec(Recipe(), WRITTEN, Seq2seqReadout()),
     "score_text_task": score_spec(
         RandomPrompt(seed=1, length=5, placement=Placement(entry="block", visibility="everywhere")),
@@ -209,6 +212,18 @@ def test_a_completion_template_enters_the_key_where_it_is_read() -> None:
     assert "answer" not in canonical(LOCAL)
 
 
+def test_how_examples_are_drawn_enters_the_key_where_it_is_said() -> None:
+    few = dataclasses.replace(LOCAL, sizes=Sizes(train=100))
+    assert canonical(few)["sizes"] == {"train": 100}
+    drawn = {
+        draw: dataclasses.replace(few, sizes=Sizes(train=100, draw=draw))
+        for draw in ("random", "proportional", "per_class")
+    }
+    assert canonical(drawn["proportional"])["sizes"] == {"draw": "proportional", "train": 100}
+    assert len({key(ExamplesSpec(task=task)) for task in drawn.values()}) == 3
+    assert key(ExamplesSpec(task=drawn["random"])) == key(ExamplesSpec(task=few))
+
+
 def test_int_and_float_are_one_number() -> None:
     assert key(prompt_spec(Recipe(learning_rate=1))) == key(prompt_spec(Recipe(learning_rate=1.0)))
     one = to_json(prompt_spec(Recipe(initial=NormalInitial(std=2.0)))).replace("2.0", "2")
@@ -226,6 +241,7 @@ def test_fields_outside_the_key() -> None:
 
 OTHER: dict[str, object] = {
     "dtype": "bfloat16",
+    "draw": "per_class",
     "split": "selection",
     "metric": "macro_f1",
     "where": "end",
@@ -276,7 +292,7 @@ def _leaves(value: object) -> Iterator[tuple[str, object]]:
     for field in dataclasses.fields(value):
         if field.name in ("kind", *outside) or (field.name == "insert_after" and value.entry == "words"):
             continue
-        if field.name == "entry" and value.insert_after:
+        if (field.name == "entry" and value.insert_after) or (field.name == "draw" and value.train is None):
             continue
         if field.name in ("labels", "template", "embedding_template", "completion_template", "metric") and getattr(
             value, "answer", None

@@ -109,7 +109,8 @@ def test_everything_a_file_may_say(here: Path) -> None:
         max_tokens = 40
         random_prompts = 2
         across_backbones = true
-        sizes = { train = 8, selection = 4, report = 2 }
+        sizes = { train = 8, selection = 4, report = 2, draw = "per_class" }
+        split_seed = 13
         neurons = { tensor = "pre", threshold = 1 }
         recipe = { preset = "lester2021", steps = 7, clip_norm = 2, initial = { kind = "normal", std = 1 } }
         tasks = ["rotten_tomatoes"]
@@ -138,8 +139,10 @@ def test_everything_a_file_may_say(here: Path) -> None:
     assert asked.readout_of(asked.models[0]) == EmbeddingReadout(scale=10.0)
     assert asked.models[0].spec.dtype == "bfloat16"
     named, own = asked.resolved_tasks
-    assert named == dataclasses.replace(tasks.find("rotten_tomatoes"), sizes=asked.sizes, max_tokens=40)
-    assert own.sizes == Sizes(train=8, selection=4, report=2)
+    cut = {"sizes": asked.sizes, "max_tokens": 40, "split_seed": 13}
+    assert named == dataclasses.replace(tasks.find("rotten_tomatoes"), **cut)
+    assert own.sizes == Sizes(train=8, selection=4, report=2, draw="per_class")
+    assert own.split_seed == 13
     assert own.max_tokens == 40
     assert own.labels[0] == Label(value="0", word="no", description="no")
     assert own.labels[1] == Label(value="1", word="yes", description="they agree")
@@ -262,6 +265,20 @@ LABELS = 'labels = { pos = "a good film", neg = "a bad film" }\n'
             "recipe.initial",
         ),
         (HEAD + "sizes = { train = 0 }" + OWN, "'sizes.train'", ""),
+        (HEAD + 'sizes = { drow = "random" }' + OWN, "unknown field 'sizes.drow'", "'draw'"),
+        (HEAD + 'sizes = { train = 9, draw = "balanced" }' + OWN, "'proportional' or 'per_class'; got 'balanced'", ""),
+        (
+            HEAD + 'sizes = { draw = "per_class" }' + OWN,
+            "draw = 'per_class' needs a number, and train has none",
+            "train",
+        ),
+        (
+            HEAD + 'tasks = ["squad_nyt"]\nsizes = { train = 9, draw = "per_class" }',
+            "task 'squad_nyt': sizes.draw = 'per_class' counts classes, and the answers are texts",
+            'draw = "random"',
+        ),
+        (HEAD + "split_seed = -1" + OWN, "'split_seed'", ""),
+        (HEAD + "split_sed = 13" + OWN, "unknown field 'split_sed'", "'split_seed'"),
         (HEAD + "random_prompts = 0" + OWN, "'random_prompts'", ""),
         (HEAD + 'dtype = "fp16"' + OWN, "'float32' or 'bfloat16'; got 'fp16'", ""),
         (HEAD + 'name = "a b"' + OWN, "'name'", ""),
@@ -419,6 +436,17 @@ def test_across_backbones(here: Path) -> None:
 
 def test_neurons_may_be_left_out() -> None:
     assert kinds(Study(backbones=["tiny"], tasks=["bbc_news"], neurons=None))["neurons"] == 0
+
+
+def test_a_study_may_set_the_data_seed_of_all_its_tasks() -> None:
+    mine = dataclasses.replace(tasks.find("bbc_news"), name="mine", split_seed=5)
+    asked = Study(backbones=["tiny"], tasks=["rotten_tomatoes", mine], limit=10)
+    assert [task.split_seed for task in asked.resolved_tasks] == [0, 5]
+    drawn = {seed: dataclasses.replace(asked, split_seed=seed) for seed in (0, 13, 21)}
+    assert [task.split_seed for task in drawn[13].scored_tasks] == [13, 13]
+    assert len({key(spec) for other in drawn.values() for spec in other.prompts()}) == 2 * 3
+    assert from_json(to_json(drawn[13])).resolved_tasks == drawn[13].resolved_tasks
+    assert key(drawn[0].prompts()[0]) == key(asked.prompts()[0])
 
 
 def test_a_task_named_twice_is_there_once() -> None:

@@ -13,11 +13,24 @@ from transferkit.catalogue import CORPORA, ENTRIES
 from transferkit.errors import InputError
 from transferkit.readouts import label_word_ids
 from transferkit.specs import BackboneSpec, ExamplesSpec, MaskedReadout, PromptSpec, Recipe, Seq2seqReadout, key
-from transferkit.tasks import GROUPS, QUICKSTART, SHARED_TEXTS, TASKS, Answer, Label, LocalData, Task, expand, find
+from transferkit.tasks import (
+    GROUPS,
+    LPT2022,
+    QUICKSTART,
+    SHARED_TEXTS,
+    TASKS,
+    Answer,
+    Label,
+    LocalData,
+    Sizes,
+    Task,
+    expand,
+    find,
+)
 
 ALL = list(TASKS.values())
 CLASSES, TEXTS = ([task for task in ALL if (task.answer is None) == has_classes] for has_classes in (True, False))
-ON_THE_HUB = {"su2022", "su2022-texts", "summarization"}
+ON_THE_HUB = {"lpt2022", "su2022", "su2022-texts", "summarization"}
 GOLDEN = Path(__file__).parents[1] / "golden" / "task_keys.json"
 PLACE = LocalData(train="x.csv", sha256="0")
 BACKBONES = [name for name, entry in ENTRIES.items() if entry.kind == "backbone"]
@@ -32,7 +45,8 @@ def test_contract(task):
         assert all(value.strip() == value != "" for value in values)
     assert all(len(label.description.split()) >= 3 for label in task.labels)
     fields = re.findall(r"\{(\w+)\}", task.template)
-    assert sorted(fields) == sorted([*task.inputs, "mask", *(["sep"] if len(task.inputs) == 2 else [])])
+    has_sep = len(task.inputs) == 2 and task not in LPT2022  # the paper shows its pairs as one running text
+    assert sorted(fields) == sorted([*task.inputs, "mask", *(["sep"] if has_sep else [])])
     assert task.group != "own"
     assert 0 < task.chance <= 0.5
     assert task.sizes.selection is not None
@@ -121,6 +135,72 @@ def test_a_template_shows_input_and_one_mask(template):
     labels = (Label(value="a", word="a", description="a"), Label(value="b", word="b", description="b"))
     with pytest.raises(InputError):
         Task(name="t", source=PLACE, labels=labels, template=template)
+
+
+# --- the tasks of Liu et al. (2022) ----------------------------------------------------------------------------------
+GREAT, PAIRED = {"0": "terrible", "1": "great"}, "{} ? {mask} , {}"
+GLUE = "nyu-mll/glue"
+PAPER = {  # hub id, configuration, report split, template, label words by what the label column holds
+    "lpt_sst2": (GLUE, "sst2", "validation", "{} . It was {mask} .", GREAT),
+    "lpt_mpqa": ("jxm/mpqa", None, "test", "{} . It was {mask} .", GREAT),
+    "lpt_mr": ("jxm/mr", None, "test", "{} . It was {mask} .", GREAT),
+    "lpt_subj": ("SetFit/subj", None, "test", "{} . It was {mask} .", {"1": "subjective", "0": "objective"}),
+    "lpt_trec": (
+        "SetFit/TREC-QC",
+        None,
+        "test",
+        "{mask} : {}",
+        dict(DESC="Description", ENTY="Entity", ABBR="Expression", HUM="Human", LOC="Location", NUM="Number"),
+    ),
+    "lpt_mnli": (GLUE, "mnli", "validation_matched", PAIRED, {"2": "No", "0": "Yes", "1": "Maybe"}),
+    "lpt_mrpc": (GLUE, "mrpc", "validation", PAIRED, {"0": "No", "1": "Yes"}),
+    "lpt_qnli": (GLUE, "qnli", "validation", PAIRED, {"0": "Yes", "1": "No"}),
+    "lpt_rte": (GLUE, "rte", "validation", PAIRED, {"0": "Yes", "1": "No"}),
+    "lpt_qqp": (GLUE, "qqp", "validation", "{} {mask} , {}", {"0": "No", "1": "Yes"}),
+}
+
+
+def test_lpt2022_shows_what_the_paper_shows():
+    assert [task.name for task in expand(["@lpt2022"])] == list(PAPER)
+    for task in LPT2022:
+        dataset, config, report, template, words = PAPER[task.name]
+        source = task.source
+        assert (source.dataset, source.config, source.train, source.report) == (dataset, config, "train", report)
+        columns = [f"{{{column}}}" for column in task.inputs]
+        assert task.shown("masked").strip() == template.format(*columns, mask="{mask}")
+        assert [(label.value, label.word) for label in task.labels] == list(words.items())
+        ending = "It was" if len(columns) == 1 else "They are"
+        assert task.shown("causal") == " ".join([*columns, ending])
+
+
+def test_lpt2022_reads_every_label_word_behind_a_space():
+    """As the paper's code does, also where the mask comes first."""
+    assert all(task.template.partition("{mask}")[0].endswith(" ") for task in LPT2022)
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("draw", ["proportional", "per_class"])
+@pytest.mark.parametrize("field", ["train", "selection"])
+def test_a_draw_needs_a_number(draw, field):
+    with pytest.raises(InputError) as failure:
+        Sizes(**{"train": 8, "selection": 8, "draw": draw, field: None})
+    assert failure.value.problem == f"sizes: draw = '{draw}' needs a number, and {field} has none"
+    assert failure.value.fix == f"give sizes.{field}, or leave draw out"
+    assert Sizes(**{"train": 8, "selection": 8, field: None}).draw == "random"
+
+
+def test_an_unknown_draw_is_refused():
+    with pytest.raises(ValidationError, match="per_class"):
+        Sizes(train=8, draw="per-class")
+
+
+@pytest.mark.parametrize("draw", ["proportional", "per_class"])
+def test_texts_are_not_drawn_by_class(draw):
+    with pytest.raises(InputError) as failure:
+        written(sizes=Sizes(train=8, draw=draw))
+    assert failure.value.problem == f"task 't': sizes.draw = '{draw}' counts classes, and the answers are texts"
+    assert 'draw = "random"' in failure.value.fix
+    assert written(sizes=Sizes(train=8)).sizes.draw == "random"
 
 
 # --- what is shown to backbones that write ---------------------------------------------------------------------------
@@ -223,6 +303,7 @@ def test_label_words_are_one_token(backbone):
     if kind in ("seq2seq", "causal"):  # behind real words, and the first token of each will do
         assert all(label_word_ids(task, tokenizer, kind) for task in ALL if task.labels)
         return
-    words = {label.word for task in ALL for label in task.labels}
+    # The paper's words for TREC are whole in RoBERTa's vocabulary; smaller ones refuse them by name.
+    words = {label.word for task in ALL for label in task.labels if task.name != "lpt_trec"}
     ids = {word: tokenizer(word, add_special_tokens=False)["input_ids"] for word in words}
     assert {word for word, found in ids.items() if len(found) != 1 or found == [tokenizer.unk_token_id]} == set()

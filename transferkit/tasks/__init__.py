@@ -6,6 +6,7 @@ from transferkit.errors import InputError, nearest
 from transferkit.tasks.abuse import ABUSE, SPAM
 from transferkit.tasks.base import Answer, CatalogueData, HubData, Label, LocalData, Sizes, Task
 from transferkit.tasks.language import ACCEPTABILITY, QUESTION_TYPES, SUBJECTIVITY
+from transferkit.tasks.lpt2022 import LPT2022
 from transferkit.tasks.nli import NLI, QA_NLI
 from transferkit.tasks.paraphrase import PARAPHRASE
 from transferkit.tasks.qa import QA
@@ -18,6 +19,7 @@ __all__ = [
     "ABUSE",
     "ACCEPTABILITY",
     "GROUPS",
+    "LPT2022",
     "NLI",
     "PARAPHRASE",
     "QA",
@@ -67,13 +69,17 @@ GROUPS: dict[str, tuple[Task, ...]] = {
     "summarization": SUMMARIZATION,
     "su2022": SU2022,
     "su2022-texts": SU2022_TEXTS,
+    "lpt2022": LPT2022,
 }
-"""Groups for the command line (``@name``). All are in the catalogue but these, which are on the hub: `su2022`,
-`su2022-texts`, `summarization`."""
+"""Groups for the command line (``@name``). All are in the catalogue but these, which are on the hub: `lpt2022`,
+`su2022`, `su2022-texts`, `summarization`."""
 
 SHARED_TEXTS: tuple[frozenset[str], ...] = (
-    frozenset({"rotten_tomatoes", "subjectivity_rt", "sst2"}),
-    frozenset({"disfl_para", "qnli_wiki", "qnli", "squad"}),
+    frozenset({"rotten_tomatoes", "subjectivity_rt", "sst2", "lpt_sst2", "lpt_mr", "lpt_subj"}),
+    frozenset({"disfl_para", "qnli_wiki", "qnli", "lpt_qnli", "squad"}),
+    frozenset({"mnli", "lpt_mnli"}),
+    frozenset({"mrpc", "lpt_mrpc"}),
+    frozenset({"qqp", "lpt_qqp"}),
     frozenset({"multiemo_products", "multiemo_hotels"}),
     frozenset({"imdb", "imdb_full"}),
 )

@@ -8,13 +8,13 @@ import dataclasses
 from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import ConfigDict, Field, field_serializer
+from pydantic import Field, field_serializer
 from pydantic.dataclasses import dataclass
 
 from transferkit.errors import InputError
+from transferkit.tasks.sizes import VALUE, Sizes
 from transferkit.tasks.templates import before_mask, check_shows, check_template
 
-VALUE = ConfigDict(extra="forbid", strict=True)
 SPLITS = ("train", "selection", "report")
 Split = Literal["train", "selection", "report"]
 ReadoutKind = Literal["masked", "embedding", "seq2seq", "causal"]
@@ -118,18 +118,6 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
-class Sizes:
-    """How many examples each split holds at most; None means all there are.
-
-    The selection split is cut from the training part, never from the report part.
-    """
-
-    train: int | None = Field(default=None, ge=1)
-    selection: int | None = Field(default=500, ge=1)
-    report: int | None = Field(default=None, ge=1)
-
-
-@dataclass(frozen=True, kw_only=True, config=VALUE)
 class Task:
     """A task over texts as a value: choosing one of some classes, or, where `answer` is given, writing an answer.
 
@@ -219,6 +207,11 @@ class Task:
             raise InputError(
                 f"task {self.name!r}: metric = {self.metric!r} counts classes, and the answers are texts",
                 fix='use "exact_match" or "f1" for short answers, "rouge1", "rouge2" or "rougeL" for long ones',
+            )
+        if self.sizes.draw != "random":
+            raise InputError(
+                f"task {self.name!r}: sizes.draw = {self.sizes.draw!r} counts classes, and the answers are texts",
+                fix='use draw = "random", or study such tasks apart',
             )
         for name, default in (("template", DEFAULT_TEMPLATE), ("embedding_template", None)):
             if getattr(self, name) != default:
