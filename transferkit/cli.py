@@ -227,7 +227,9 @@ def convert(
 def list_artifacts(
     *,
     store: StorePath = STORE,
-    kind: Annotated[Literal["prompt", "score", "neurons", "words", "examples"] | None, typer.Option("--kind")] = None,
+    kind: Annotated[
+        Literal["prompt", "score", "neurons", "words", "influence", "examples"] | None, typer.Option("--kind")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List what a store holds."""

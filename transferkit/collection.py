@@ -10,7 +10,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from transferkit.errors import StoreError
-from transferkit.specs import ExamplesSpec, ImportedPromptSpec, ImportedScoreSpec, NeuronsSpec, Spec, WordsSpec
+from transferkit.specs import (
+    ExamplesSpec,
+    ImportedPromptSpec,
+    ImportedScoreSpec,
+    InfluenceSpec,
+    NeuronsSpec,
+    Spec,
+    WordsSpec,
+)
 
 PLAIN = ConfigDict(extra="forbid")
 
@@ -64,6 +72,10 @@ class Collection:
         return ()
 
     def swept_scores(self) -> tuple[ImportedScoreSpec, ...]:
+        """Return nothing, likewise."""
+        return ()
+
+    def influences(self) -> tuple[InfluenceSpec, ...]:
         """Return nothing, likewise."""
         return ()
 

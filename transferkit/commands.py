@@ -243,7 +243,7 @@ def _plan_text(question: Question, asked: "Study", todo: "Plan", *, is_measured_
     from transferkit import catalogue, named
     from transferkit.store import Store
 
-    kinds = ("examples", "prompts", "scores", "neurons", "words")
+    kinds = ("examples", "prompts", "scores", "neurons", "words", "influence")
     counts = {kind: sum(len(group.specs) for group in getattr(todo, kind)) for kind in kinds}
     if is_measured_only:
         counts["prompts"] = len(_untrained(asked, Store(question.store)))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transferkit.specs import Majority, PromptSpec, Recipe, ScoreSpec, Spec, canonical
+from transferkit.specs import InfluenceSpec, Majority, PromptSpec, Recipe, ScoreSpec, Spec, canonical
 from transferkit.tasks.base import Task
 
 
@@ -31,6 +31,8 @@ def count_units(specs: Sequence[Spec], n_examples: Callable[[Task], int]) -> int
             total += spec.recipe.steps
         elif isinstance(spec, ScoreSpec):
             total += 0 if isinstance(spec.source, Majority) else n_examples(spec.task)
+        elif isinstance(spec, InfluenceSpec):
+            total += n_examples(spec.task)
         else:
             total += 1
     return total

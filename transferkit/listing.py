@@ -12,6 +12,7 @@ from transferkit.specs import (
     AnyScoreSpec,
     ExamplesSpec,
     ImportedPromptSpec,
+    InfluenceSpec,
     NeuronsSpec,
     Spec,
     TrainedPrompt,
@@ -38,7 +39,9 @@ def describe(store: Store, prefix: str) -> str:
     """
     spec = store.find(prefix)
     parts = [f"{spec.kind} {key(spec)}", str(store.path(spec)), "", to_json(spec).rstrip()]
-    if isinstance(spec, AnyScoreSpec | NeuronsSpec | WordsSpec) and isinstance(spec.source, TrainedPrompt):
+    if isinstance(spec, AnyScoreSpec | NeuronsSpec | WordsSpec | InfluenceSpec) and isinstance(
+        spec.source, TrainedPrompt
+    ):
         parts += ["", f"made from prompt {spec.source.key} ({spec.source.task}, seed {spec.source.seed})"]
     artifact = store.get(spec)
     if isinstance(artifact, Score):

@@ -8,6 +8,7 @@ from transferkit.specs import (
     ImportedPromptSpec,
     ImportedScoreSpec,
     ImportedSource,
+    InfluenceSpec,
     Majority,
     NeuronsSpec,
     NoPrompt,
@@ -26,6 +27,7 @@ FOLDERS = {
     "score": "scores",
     "neurons": "neurons",
     "words": "words",
+    "influence": "influence",
     "examples": "data",
     "imported_prompt": "prompts",
     "imported_score": "scores",
@@ -38,7 +40,7 @@ def place(spec: Spec) -> PurePosixPath:
         parts = (slug(spec.backbone), spec.task.name, f"seed{spec.seed}-{key(spec)}")
     elif isinstance(spec, ImportedPromptSpec):
         parts = (slug(spec.backbone), spec.task.name, f"{spec.origin.collection}-{key(spec)}")
-    elif isinstance(spec, (ScoreSpec, ImportedScoreSpec)):
+    elif isinstance(spec, (ScoreSpec, ImportedScoreSpec, InfluenceSpec)):
         name = f"{source_label(spec.source, spec.backbone)}-{key(spec)}"
         parts = (slug(spec.backbone), spec.task.name, name)
     elif isinstance(spec, (NeuronsSpec, WordsSpec)):

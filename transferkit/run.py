@@ -14,7 +14,7 @@ from transferkit.errors import StoreError
 from transferkit.executors import Executor, Inline
 from transferkit.groups import Group, count_units, training_groups
 from transferkit.progress import Quiet, Reporter
-from transferkit.specs import ExamplesSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, WordsSpec, key
+from transferkit.specs import ExamplesSpec, InfluenceSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, WordsSpec, key
 from transferkit.store import Overwrite, Store
 from transferkit.study import Study
 from transferkit.tasks.base import Task
@@ -29,7 +29,7 @@ class Plan:
     """What a study lacks.
 
     Attributes:
-        examples, prompts, scores, neurons, words: groups of missing artifacts, in the order of working.
+        examples, prompts, scores, neurons, words, influence: groups of missing artifacts, in the order of working.
         n_present: artifacts that are there already.
     """
 
@@ -38,12 +38,13 @@ class Plan:
     scores: tuple[Group, ...]
     neurons: tuple[Group, ...]
     words: tuple[Group, ...]
+    influence: tuple[Group, ...]
     n_present: int
 
     @property
     def n_missing(self) -> int:
         """Artifacts to make."""
-        groups = (*self.examples, *self.prompts, *self.scores, *self.neurons, *self.words)
+        groups = (*self.examples, *self.prompts, *self.scores, *self.neurons, *self.words, *self.influence)
         return sum(len(group.specs) for group in groups)
 
 
@@ -98,6 +99,7 @@ def plan(
         scores=grouped(ScoreSpec, lambda s: (s.backbone, key(ExamplesSpec(task=s.task)))),
         neurons=grouped(NeuronsSpec, lambda s: s.backbone),
         words=grouped(WordsSpec, lambda s: s.backbone),
+        influence=grouped(InfluenceSpec, lambda s: (s.backbone, key(ExamplesSpec(task=s.task)))),
         n_present=len(specs) - len(missing),
     )
 
@@ -119,7 +121,7 @@ def fill(
     Args:
         asked: the study.
         store: where everything goes.
-        stages: "train" makes prompts, "measure" scores, neurons and nearest words; measuring needs the prompts.
+        stages: "train" makes prompts, "measure" all else that is asked of them; measuring needs the prompts.
         overwrite: "always" makes everything anew.
         device: "auto" takes a GPU when there is one.
         cache: the catalogue's folder; the user's cache by default.
@@ -150,6 +152,7 @@ def fill(
     executor.run("score", todo.scores, store, reporter)
     executor.run("neurons", todo.neurons, store, reporter)
     executor.run("words", todo.words, store, reporter)
+    executor.run("influence", todo.influence, store, reporter)
     store.write_file(store.root / "studies" / f"{asked.name}.json", study.to_json(asked))
     store.write_index()
     asked_now = [s for s in asked.specs() if _stage(s) in stages]

@@ -20,6 +20,7 @@ from transferkit.specs import (
     BackboneSpec,
     ExamplesSpec,
     Generator,
+    InfluenceSpec,
     LabelWordsInitial,
     Majority,
     NoPrompt,
@@ -74,7 +75,9 @@ class Supplies:
             self._examples[name] = load(task, cache=self.cache)
         return self._examples[name]
 
-    def encoded(self, task: Task, split: Split, backbone: Backbone, spec: PromptSpec | ScoreSpec, room: int) -> Encoded:
+    def encoded(
+        self, task: Task, split: Split, backbone: Backbone, spec: PromptSpec | ScoreSpec | InfluenceSpec, room: int
+    ) -> Encoded:
         """Return a split as token ids of a backbone, tokenised once."""
         kind = spec.readout.kind
         wanted = (key(ExamplesSpec(task=task)), split, kind, text_limit(task, backbone, kind, room))
@@ -159,6 +162,17 @@ class Supplies:
         # Rows made of label words are others for every task.
         kept = None if isinstance(source.initial, LabelWordsInitial) else self._prefills
         return Entrant(_on(backbone, vectors, backbone.spec.name), source.placement, key(source), kept)
+
+    def began(self, source: PromptSource, backbone: Backbone) -> Entrant | None:
+        """Return what the training of a source began from; None where nothing was trained."""
+        if not isinstance(source, TrainedPrompt):
+            return None
+        prompt, recipe = self.prompt(source.key), self._prompt_specs[source.key].recipe
+        if recipe.generator is not None:
+            weights = make_weights(recipe.generator, recipe.prompt_length, backbone.width, source.seed)
+            return _generating(backbone, recipe.generator, recipe.prompt_length, recipe.placement, weights)
+        assert prompt.initial is not None  # a trained prompt knows where it began
+        return Entrant(_on(backbone, torch.from_numpy(prompt.initial), source.backbone), recipe.placement)
 
 
 def _generating(

@@ -18,13 +18,14 @@ from transferkit.backbones import Backbone
 from transferkit.backbones.loading import Device
 from transferkit.errors import InputError, RunError
 from transferkit.groups import Group
-from transferkit.measures import activated, majority_score, nearest_words, score_all
+from transferkit.measures import Subject, activated, majority_score, measure_influence, nearest_words, score_all
 from transferkit.passes import Room
 from transferkit.predictions import Entrant
 from transferkit.prompts import train_together
 from transferkit.readouts import make_readout
 from transferkit.specs import (
     ExamplesSpec,
+    InfluenceSpec,
     Majority,
     NeuronsSpec,
     PromptSpec,
@@ -42,7 +43,7 @@ from transferkit.tasks.base import ReadoutKind
 LOG = logging.getLogger("transferkit")
 BATCH = 32  # examples per forward pass when scoring
 Advance = Callable[[int, str], None]
-S = TypeVar("S", ScoreSpec, NeuronsSpec)
+S = TypeVar("S", ScoreSpec, NeuronsSpec, InfluenceSpec)
 
 
 class Workshop:
@@ -78,6 +79,8 @@ class Workshop:
             self._make_scores(group, advance)
         elif isinstance(first, WordsSpec):
             self._make_words(group, advance)
+        elif isinstance(first, InfluenceSpec):
+            self._make_influence(group, advance)
         else:
             self._make_neurons(group, advance)
 
@@ -171,6 +174,33 @@ class Workshop:
             self._put(spec, nearest_words(backbone, prompt, n_nearest=spec.n_nearest), begun)
             advance(1, backbone.spec.name)
 
+    def _make_influence(self, group: Group, advance: Advance) -> None:
+        specs = [spec for spec in group.specs if isinstance(spec, InfluenceSpec)]
+        first, task = specs[0], specs[0].task
+        backbone = self._backbone(group, first.readout.kind)
+        readout = make_readout(first.readout, backbone, task)
+        alike: dict[tuple[int, int, int], list[tuple[InfluenceSpec, Entrant]]] = {}
+        for spec, entrant in self._entrants(specs, backbone):
+            room = 0 if entrant.vectors is None else room_of(entrant.placement, len(entrant.vectors))
+            alike.setdefault((room, spec.n_gradients, spec.n_folds), []).append((spec, entrant))
+        for (room, n_gradients, n_folds), pairs in alike.items():
+            begun = time.process_time()
+            encoded = self.supplies.encoded(task, first.split, backbone, first, room)
+            subjects = [Subject(entrant, self.supplies.began(spec.source, backbone)) for spec, entrant in pairs]
+            measure = partial(
+                measure_influence,
+                readout,
+                encoded,
+                subjects,
+                n_gradients=n_gradients,
+                n_folds=n_folds,
+                progress=lambda n: advance(n, f"{task.name} · {backbone.spec.name}"),
+            )
+            found = self.room.fit(BATCH, lambda size, of=measure: of(batch_size=size))
+            begun = time.process_time() - (time.process_time() - begun) / len(pairs)  # each its share
+            for (spec, _), influence in zip(pairs, found, strict=True):
+                self._put(spec, influence, begun)
+
     # --- details -----------------------------------------------------------------------------------------------------
     def _backbone(self, group: Group, readout: ReadoutKind) -> Backbone:
         spec = group.specs[0]
@@ -181,7 +211,7 @@ class Workshop:
         """Return what each spec puts before the text; one that cannot be had is noted, and the others go on."""
         found: list[tuple[S, Entrant]] = []
         for spec in specs:
-            task = spec.task if isinstance(spec, ScoreSpec) else None
+            task = None if isinstance(spec, NeuronsSpec) else spec.task
             try:
                 found.append((spec, self.supplies.entrant(spec.source, backbone, task)))
             except (InputError, RunError) as error:

@@ -109,6 +109,15 @@ def attend(
     return mixed.transpose(1, 2).flatten(2).to(dtype)
 
 
+def weights(
+    query: Float[Tensor, "B h R dh"], key: Float[Tensor, "B g K dh"], *, mask: Mask | None, scale: float | None
+) -> Float[Tensor, "B h R K"]:
+    """Return how much each row attends to each key, in float32: what `attend` mixes by and never forms."""
+    key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
+    scores = query.float() @ key.float().transpose(-1, -2) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    return (scores if mask is None else scores + mask).softmax(-1)
+
+
 def absorbing_pays(n_asking: int, rows: Float[Tensor, "B S d"], n_heads: int, inner: int) -> bool:
     """Tell whether few enough rows ask: multiplications of `absorbed` against those of two maps over all rows."""
     n_rows = rows.shape[1]

@@ -1,4 +1,4 @@
-"""Watch feed-forward neurons while blocks run; the watching ends when the `with` block does, whatever happens."""
+"""Watch neurons and attention while blocks run; the watching ends when the `with` block does, whatever happens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from transferkit.backbones.attention import Mask, weights
 from transferkit.backbones.base import Backbone
 
 
@@ -41,3 +42,21 @@ def observe(backbone: Backbone, tensor: Literal["pre", "post"]) -> Iterator[list
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def observe_attention(backbone: Backbone) -> Iterator[list[Float[Tensor, "B S K"]]]:
+    """Collect how much each row attends to each key, mean over heads, per block that runs inside the `with` block.
+
+    Keys of a shared prompt come first. What a decoder attends to of its encoder is not among them.
+    """
+    seen: list[Tensor] = []
+
+    def see(query: Tensor, key: Tensor, mask: Mask | None, scale: float | None) -> None:
+        seen.append(weights(query, key, mask=mask, scale=scale).mean(1))
+
+    backbone.stack.watch = see
+    try:
+        yield seen
+    finally:
+        backbone.stack.watch = None

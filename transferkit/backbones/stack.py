@@ -1,7 +1,7 @@
 """How rows go through blocks: one engine for whole blocks, answer rows, shared prompts and both halves of a T5."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,6 +63,7 @@ class BlockStack:
         blocks: all blocks, numbered through.
         n_encoder: blocks of the encoder; 0 for a decoder-only model.
         savings: which savings are on.
+        watch: shown queries, keys, mask and scale wherever whole blocks attend to their own rows; None for nobody.
     """
 
     def __init__(self, base: Stock, family: Family, config: PreTrainedConfig) -> None:
@@ -76,6 +77,7 @@ class BlockStack:
         }[family.stack]
         self.window = family.window(config)
         self.savings = Savings()
+        self.watch: Callable[[Tensor, Tensor, Mask | None, float | None], None] | None = None
 
     def is_causal(self, depth: int) -> bool:
         """Tell whether the block at a depth sees backwards only."""
@@ -216,6 +218,8 @@ class BlockStack:
         if self.family.content_bias is not None:
             bias = self.family.content_bias(self.base, block, query, key, at)
             mask = bias if mask is None else bias + mask
+        if self.watch is not None:
+            self.watch(query, key, mask, self.family.scale(block))
         dropout = self.family.attention_dropout(block) if self.base.training else 0.0
         return attend(query, key, value, mask=mask, scale=self.family.scale(block), dropout=dropout)
 

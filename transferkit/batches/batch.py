@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from transferkit.batches.answers import Written
 from transferkit.shapes import IntArray
 
 POOL = 32  # batches sorted by length together: padding of sorted buckets, order still drawn anew each epoch
+ROWS_OF_A_PASS = 64  # what a pass costs beside its rows, in rows
 IGNORED = -100  # in place of a target where there is none
 
 
@@ -186,10 +188,13 @@ class Encoded:
         return {name: torch.from_numpy(values) for name, values in found.items()}
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        """Yield every example once, shortest first: the order of scoring."""
+        """Yield every example once, shortest first: the order of scoring.
+
+        Batches are cut so that padding and what a pass costs however few rows it has are least together.
+        """
         order = np.argsort(self.lengths, kind="stable")
-        for start in range(0, len(order), batch_size):
-            yield self.batch(order[start : start + batch_size])
+        for start, stop in itertools.pairwise(cheapest_cuts(self.lengths[order], batch_size)):
+            yield self.batch(order[start:stop])
 
     def shuffled(self, batch_size: int, rng: np.random.Generator) -> list[IntArray]:
         """Return one epoch as example numbers per batch: drawn at random, bucketed by length, in random order."""
@@ -201,6 +206,20 @@ class Encoded:
             for start in range(0, len(pool), batch_size)
         ]
         return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def cheapest_cuts(lengths: IntArray, most: int) -> list[int]:
+    """Return where to cut texts of rising lengths into batches of at most so many, both ends included."""
+    best = np.zeros(len(lengths) + 1)
+    begin = np.zeros(len(lengths) + 1, dtype=np.int64)
+    for stop in range(1, len(lengths) + 1):
+        starts = np.arange(max(0, stop - most), stop)
+        costs = best[starts] + (stop - starts) * lengths[stop - 1] + ROWS_OF_A_PASS
+        begin[stop], best[stop] = starts[costs.argmin()], costs.min()
+    cuts = [len(lengths)]
+    while cuts[-1]:
+        cuts.append(int(begin[cuts[-1]]))
+    return cuts[::-1]
 
 
 def _padded(rows: Sequence[Sequence[int]], fill: int) -> IntArray:

@@ -18,7 +18,7 @@ from transferkit.tasks.base import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("examples", "prompt", "score", "neurons", "words", "imported_prompt", "imported_score")
+KINDS = ("examples", "prompt", "score", "neurons", "words", "influence", "imported_prompt", "imported_score")
 MOST_VALUES = 6
 TIMES = ("made", "seconds", "_s", "steps", "alarms")  # differ from artifact to artifact
 PRIVATE = ("host",)  # stays in the store: a report is made to be passed on

@@ -19,6 +19,7 @@ from transferkit.specs import (
     AnyScoreSpec,
     ExamplesSpec,
     ImportedSource,
+    InfluenceSpec,
     NeuronsSpec,
     PromptSource,
     Spec,
@@ -101,6 +102,10 @@ class Question(Protocol):
 
     def swept_scores(self) -> Sequence[AnyScoreSpec]:
         """Return their scores on their own tasks, in the same order."""
+        ...
+
+    def influences(self) -> Sequence[InfluenceSpec]:
+        """Return what they do to rows and answers, and what no prompt leaves there."""
         ...
 
 

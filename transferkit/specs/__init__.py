@@ -5,7 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from transferkit.specs.asked import ExamplesSpec, NeuronSite, NeuronsSpec, PromptSpec, ScoreSpec, WordsSpec
+from transferkit.specs.asked import (
+    ExamplesSpec,
+    InfluenceSpec,
+    NeuronSite,
+    NeuronsSpec,
+    PromptSpec,
+    ScoreSpec,
+    WordsSpec,
+)
 from transferkit.specs.backbone import (
     BackboneSpec,
     CausalReadout,
@@ -51,6 +59,7 @@ __all__ = [
     "ImportedScoreSpec",
     "ImportedSource",
     "ImportedTask",
+    "InfluenceSpec",
     "Initial",
     "LabelWordsInitial",
     "Majority",
@@ -85,7 +94,14 @@ __all__ = [
 AnyPromptSpec = PromptSpec | ImportedPromptSpec
 AnyScoreSpec = ScoreSpec | ImportedScoreSpec
 Spec = Annotated[
-    PromptSpec | ScoreSpec | NeuronsSpec | WordsSpec | ExamplesSpec | ImportedPromptSpec | ImportedScoreSpec,
+    PromptSpec
+    | ScoreSpec
+    | NeuronsSpec
+    | WordsSpec
+    | InfluenceSpec
+    | ExamplesSpec
+    | ImportedPromptSpec
+    | ImportedScoreSpec,
     Field(discriminator="kind"),
 ]
 _SPEC: TypeAdapter[Any] = TypeAdapter(Spec)

@@ -6,9 +6,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from transferkit.specs.backbone import BackboneSpec, ReadoutSpec
-from transferkit.specs.keys import RECIPE_VERSION
+from transferkit.specs.keys import RECIPE_VERSION, key
 from transferkit.specs.recipe import Recipe
-from transferkit.specs.source import PromptSource
+from transferkit.specs.source import PromptSource, TrainedPrompt
 from transferkit.tasks.base import VALUE, Split, Task
 
 
@@ -27,6 +27,11 @@ class PromptSpec:
     def __post_init__(self) -> None:
         """Leave out of the task what the readout does not read."""
         object.__setattr__(self, "task", self.task.read_by(self.readout.kind))
+
+    @property
+    def source(self) -> TrainedPrompt:
+        """This prompt as something to be put before a text."""
+        return TrainedPrompt(key=key(self), task=self.task.name, seed=self.seed, backbone=self.backbone.name)
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
@@ -86,6 +91,30 @@ class WordsSpec:
     readout: ReadoutSpec
     n_nearest: int = Field(default=5, ge=1)
     recipe_version: int = RECIPE_VERSION
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class InfluenceSpec:
+    """What a prompt does to rows and answers of a backbone, block by block (Liu et al. 2022, section 5).
+
+    Attributes:
+        n_gradients: examples whose gradients are taken, the first ones of the split.
+        n_folds: folds of the probes' cross-validation.
+    """
+
+    kind: Literal["influence"] = "influence"
+    source: PromptSource
+    backbone: BackboneSpec
+    readout: ReadoutSpec
+    task: Task
+    split: Split = "report"
+    n_gradients: int = Field(default=32, ge=1)
+    n_folds: int = Field(default=5, ge=2)
+    recipe_version: int = RECIPE_VERSION
+
+    def __post_init__(self) -> None:
+        """Leave out of the task what the readout does not read."""
+        object.__setattr__(self, "task", self.task.read_by(self.readout.kind))
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)

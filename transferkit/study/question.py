@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from transferkit import presets, tasks
+from transferkit import presets
 from transferkit.errors import InputError
 from transferkit.own_task import OwnTask
 from transferkit.sources import Dtype, Model, describe
@@ -21,6 +21,7 @@ from transferkit.specs import (
     CausalReadout,
     EmbeddingReadout,
     ExamplesSpec,
+    InfluenceSpec,
     Majority,
     MaskedReadout,
     NeuronSite,
@@ -41,7 +42,8 @@ from transferkit.specs import (
     WordsSpec,
     key,
 )
-from transferkit.study.sweep import ANY_SEQUENCE, STRICT, Sweep, chosen
+from transferkit.study.gathering import gathered
+from transferkit.study.sweep import ANY_SEQUENCE, STRICT, Sweep, chosen, influences
 from transferkit.tasks.base import WRITING, ReadoutKind, Sizes, Task
 
 RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
@@ -64,6 +66,8 @@ class Study:
         scale: factor on the cosines of the embedding readout.
         dtype: arithmetic of the frozen weights.
         sizes: examples per split, for every task.
+        split_seed: seed of the cut into splits, for every task; None keeps each task's own. Another data seed is
+            another study: 13, 21, 42, 87 and 100 are those of Liu et al. (2022).
         max_tokens: text is cut there, for every task.
         random_prompts: untrained prompts per target, the yardstick.
         across_backbones: also score each prompt on every other backbone as it is, without a projector; sensible only
@@ -84,6 +88,7 @@ class Study:
     scale: float = Field(default=20.0, gt=0, allow_inf_nan=False)
     dtype: Dtype = "float32"
     sizes: Sizes = Sizes()
+    split_seed: int | None = Field(default=None, ge=0)
     max_tokens: int = Field(default=128, ge=8)
     random_prompts: int = Field(default=3, ge=1)
     across_backbones: bool = False
@@ -146,25 +151,15 @@ class Study:
 
     @cached_property
     def resolved_tasks(self) -> tuple[Task, ...]:
-        """Every task as a value, with this study's sizes, in the order of the study.
+        """Every task as a value, cut as this study says, in the order of the study.
 
         Raises:
             InputError: an unknown task, or no task at all.
         """
-        listed = [t for item in self.tasks for t in (tasks.expand([item]) if isinstance(item, str) else (item,))]
-        found: dict[str, Task] = {}
-        for task in listed:
-            if found.setdefault(task.name, task) != task:
-                raise InputError(f"two tasks are called {task.name!r}", fix="rename one of them")
-        for name, own in self.task.items():
-            if name in found:
-                raise InputError(
-                    f"[task.{name}] hides the task {name!r} of tasks = …", fix="give your own another name"
-                )
-            found[name] = own.task(name, Path(self.folder))
-        if not found:
-            raise InputError("the study names no task", fix='add tasks = ["rotten_tomatoes", …] or a [task.NAME] table')
-        return tuple(dataclasses.replace(task, sizes=self.sizes, max_tokens=self.max_tokens) for task in found.values())
+        found = gathered(self.tasks, self.task, Path(self.folder))
+        seeded = {} if self.split_seed is None else {"split_seed": self.split_seed}
+        same = {"sizes": self.sizes, "max_tokens": self.max_tokens, **seeded}
+        return tuple(dataclasses.replace(task, **same) for task in found)
 
     @property
     def scored_tasks(self) -> tuple[Task, ...]:
@@ -212,11 +207,7 @@ class Study:
             )
             for i in range(self.random_prompts)
         ]
-        trained = [
-            TrainedPrompt(key=key(spec), task=spec.task.name, seed=spec.seed, backbone=spec.backbone.name)
-            for spec in self.prompts()
-            if self.across_backbones or spec.backbone == model.spec
-        ]
+        trained = [spec.source for spec in self.prompts() if self.across_backbones or spec.backbone == model.spec]
         majority = [Majority()] if task is None or task.answer is None else []
         return [NoPrompt(), *majority, *randoms, *trained]
 
@@ -278,14 +269,15 @@ class Study:
         """Return the scores of the sweep: each prompt's on its own task, in the order of the prompts."""
         tasks = {task.name: task for task in self.scored_tasks}
         return [
-            ScoreSpec(
-                source=TrainedPrompt(key=key(spec), task=spec.task.name, seed=spec.seed, backbone=spec.backbone.name),
-                backbone=spec.backbone,
-                readout=spec.readout,
-                task=tasks[spec.task.name],
-            )
+            ScoreSpec(source=spec.source, backbone=spec.backbone, readout=spec.readout, task=tasks[spec.task.name])
             for spec in self.swept_prompts()
         ]
+
+    def influences(self) -> list[InfluenceSpec]:
+        """Return what is measured of the sweep's prompts, and of no prompt, beside their scores."""
+        if self.sweep is None or not self.sweep.influence:
+            return []
+        return influences(self.swept_prompts(), {task.name: task for task in self.scored_tasks})
 
     def examples(self) -> list[ExamplesSpec]:
         """Return the splits whose gold labels the analysis needs."""
@@ -297,4 +289,5 @@ class Study:
         everything = [spec for make in parts for spec in make()]
         yield from everything
         known = {key(spec) for spec in everything} if self.sweep else set()
-        yield from (spec for spec in (*self.swept_prompts(), *self.swept_scores()) if key(spec) not in known)
+        swept = (*self.swept_prompts(), *self.swept_scores(), *self.influences())
+        yield from (spec for spec in swept if key(spec) not in known)

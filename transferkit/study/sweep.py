@@ -1,14 +1,15 @@
 """Shelf. Prompts at several depths: in front of which block is a prompt worth most?"""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, Strict
 from pydantic.dataclasses import dataclass
 
 from transferkit.errors import InputError, nearest
-from transferkit.specs import Generator, Recipe
+from transferkit.specs import Generator, InfluenceSpec, NoPrompt, PromptSpec, Recipe, key
+from transferkit.tasks.base import Task
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 ANY_SEQUENCE = Strict(False)  # Python callers may pass a list or a range where a file holds an array
@@ -24,12 +25,17 @@ class Sweep:
         backbones: the study's backbones it is about; all by default.
         tasks: the study's tasks it is about; all by default.
         generators: networks that make prompts, each swept beside the plain prompt, except in front of block 0.
+        generator_rate: learning rate where a network makes the prompt; the recipe's by default, which suits plain
+            prompts, whose rates are larger.
+        influence: whether to measure as well what each prompt does to rows and answers, block by block.
     """
 
     insert_after: Annotated[tuple[Depth, ...], ANY_SEQUENCE, Field(min_length=1)]
     backbones: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
     tasks: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
     generators: Annotated[tuple[Generator, ...], ANY_SEQUENCE] = ()
+    generator_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    influence: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a point that stands twice."""
@@ -42,7 +48,8 @@ class Sweep:
             for depth in self.insert_after:
                 if generator is None or depth:
                     placement = dataclasses.replace(recipe.placement, entry="block", insert_after=depth)
-                    yield dataclasses.replace(recipe, placement=placement, generator=generator)
+                    rate = recipe.learning_rate if generator is None else self.generator_rate or recipe.learning_rate
+                    yield dataclasses.replace(recipe, placement=placement, generator=generator, learning_rate=rate)
 
 
 def chosen(wanted: tuple[str, ...], known: list[str], field: str) -> list[str]:
@@ -55,3 +62,16 @@ def chosen(wanted: tuple[str, ...], known: list[str], field: str) -> list[str]:
         if name not in known:
             raise InputError(f"sweep: {field} has {name!r}, which the study has not", fix=nearest(name, known))
     return list(wanted) or known
+
+
+def influences(swept: Sequence[PromptSpec], tasks: Mapping[str, Task]) -> list[InfluenceSpec]:
+    """Return what is measured of each prompt of a sweep, no prompt first, on its own task where that has classes."""
+    found: dict[str, InfluenceSpec] = {}
+    for spec in swept:
+        if spec.task.answer is None:
+            for source in (NoPrompt(), spec.source):
+                asked = InfluenceSpec(
+                    source=source, backbone=spec.backbone, readout=spec.readout, task=tasks[spec.task.name]
+                )
+                found.setdefault(key(asked), asked)
+    return list(found.values())
