@@ -21,7 +21,7 @@ from transferkit.groups import Group
 from transferkit.measures import Subject, activated, majority_score, measure_influence, nearest_words, score_all
 from transferkit.passes import Room
 from transferkit.predictions import Entrant
-from transferkit.prompts import train_together
+from transferkit.prompts import train_together, training_cost
 from transferkit.readouts import make_readout
 from transferkit.specs import (
     ExamplesSpec,
@@ -111,7 +111,8 @@ class Workshop:
             for alarm in cast("list[str]", health["alarms"]):
                 LOG.warning("%s: %s", self.store.path(job.spec).name, alarm)
             truncated = job.data.train.n_truncated
-            self._put(job.spec, prompt, begun, health=health, n_truncated=truncated, **together)
+            cost = training_cost(job, backbone)
+            self._put(job.spec, prompt, begun, health=health, n_truncated=truncated, cost=cost, **together)
             self.store.clear_scratch(key(job.spec))
 
     def _make_scores(self, group: Group, advance: Advance) -> None:
