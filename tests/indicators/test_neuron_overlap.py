@@ -32,6 +32,23 @@ def test_equals_counting(kind, blocks):
             assert found[i, j] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("width", [1, 8, 63, 64, 65, 130])
+@pytest.mark.parametrize("blocks", ["all", "top", (4, 1)])
+def test_words_of_neurons_share_what_a_loop_counts(width, blocks):
+    stack, other = sets(5, width=width), sets(2, width=width, seed=1)
+    chosen, count = block_indices(blocks, 6), NeuronOverlap(kind="count", blocks=blocks)
+    for a, b in ((stack, stack), (stack, list(stack)), (stack, stack[::-1]), (stack, other), (stack[:1], stack)):
+        expected = np.zeros((len(a), len(b)))
+        for i, first in enumerate(a):
+            for j, second in enumerate(b):
+                expected[i, j] = sum(
+                    bool(first.active[k, f] and second.active[k, f]) for k in chosen for f in range(width)
+                )
+        np.testing.assert_array_equal(count(a, b), expected)
+    densities = [np.mean([one.active[k, f] for k in chosen for f in range(width)]) for one in stack]
+    np.testing.assert_allclose(count.density(stack), densities)
+
+
 def test_thirds_have_at_least_one_block():
     assert block_indices("bottom", 2) == [0]
     assert block_indices("top", 2) == [1]

@@ -11,8 +11,8 @@ import numpy as np
 
 from transferkit.artifacts import Neurons
 from transferkit.errors import InputError
-from transferkit.indicators.base import Reads
-from transferkit.shapes import FloatArray
+from transferkit.indicators.base import Reads, mirrored
+from transferkit.shapes import FloatArray, IntArray
 
 Blocks = Literal["all", "bottom", "top"] | int | tuple[int, ...] | slice
 Kind = Literal["cosine", "jaccard", "count", "excess", "containment"]
@@ -53,10 +53,9 @@ class NeuronOverlap:
 
     def __call__(self, a: Sequence[Neurons], b: Sequence[Neurons]) -> FloatArray:
         """Return the overlap of every pair [n_a,n_b]; 0 where a set is empty."""
-        first, second = self._masks(a, b)
-        shared = (_flat(first) @ _flat(second).T).astype(np.float64)
-        found = self._ratio(shared, _counts(first).sum(axis=1), _counts(second).sum(axis=1))
-        return _excess(found, self._chance(first, second)) if self.kind == "excess" else found
+        first, second = self._bits(a, b)
+        found = self._ratio(_shared(first, second), _counts(first).sum(axis=1), _counts(second).sum(axis=1))
+        return _excess(found, self._chance(first, second, _width(a))) if self.kind == "excess" else found
 
     def chance(self, a: Sequence[Neurons], b: Sequence[Neurons]) -> FloatArray:
         """Return the overlap expected of sets drawn at random with the same number of neurons in each block [n_a,n_b].
@@ -64,18 +63,18 @@ class NeuronOverlap:
         For one block this is √(ρ_a ρ_b) for the cosine, ρ_a ρ_b / (ρ_a + ρ_b − ρ_a ρ_b) for Jaccard and ρ_a for
         containment; for the excess it is 0.
         """
-        expected = self._chance(*self._masks(a, b))
+        expected = self._chance(*self._bits(a, b), _width(a))
         return np.zeros_like(expected) if self.kind == "excess" else expected
 
     def density(self, sets: Sequence[Neurons]) -> FloatArray:
         """Return the share of activated neurons in these blocks, per set [n]."""
-        masks, _ = self._masks(sets, sets)
-        return _counts(masks).mean(axis=1) / masks.shape[2]
+        bits, _ = self._bits(sets, sets)
+        return _counts(bits).mean(axis=1) / _width(sets)
 
-    def _chance(self, first: FloatArray, second: FloatArray) -> FloatArray:
+    def _chance(self, first: IntArray, second: IntArray, n_neurons: int) -> FloatArray:
         """Return the expected overlap, for the excess that of the cosine behind it."""
         per_block = _counts(first), _counts(second)
-        shared = per_block[0] @ per_block[1].T / first.shape[2]
+        shared = per_block[0] @ per_block[1].T / n_neurons
         return self._ratio(shared, per_block[0].sum(axis=1), per_block[1].sum(axis=1))
 
     def _ratio(self, shared: FloatArray, n_a: FloatArray, n_b: FloatArray) -> FloatArray:
@@ -86,18 +85,18 @@ class NeuronOverlap:
         }.get(self.kind, np.sqrt(np.outer(n_a, n_b)))
         return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 
-    def _masks(self, a: Sequence[Neurons], b: Sequence[Neurons]) -> tuple[FloatArray, FloatArray]:
-        """Return the chosen blocks of both sides as 0/1 [n,L',F].
+    def _bits(self, a: Sequence[Neurons], b: Sequence[Neurons]) -> tuple[IntArray, IntArray]:
+        """Return the chosen blocks of both sides as words of 64 neurons [n,L',ceil(F/64)].
 
-        In float32, which counts exactly up to 2²⁴ and multiplies twice as fast; the same sets are taken once.
+        The same sets are taken once, and are then one object.
         """
         shapes = sorted({neurons.active.shape for neurons in (*a, *b)})
         if len(shapes) > 1:
             raise InputError(f"neuron sets of shapes {shapes} cannot be compared", fix="compare sets of one backbone")
         places = block_indices(self.blocks, shapes[0][0])
-        first = _stacked(a, places)
+        first = _packed(a, places)
         is_same = len(a) == len(b) and all(one is other for one, other in zip(a, b, strict=True))
-        return first, first if is_same else _stacked(b, places)
+        return first, first if is_same else _packed(b, places)
 
 
 def block_indices(blocks: Blocks, n_blocks: int) -> list[int]:
@@ -133,14 +132,33 @@ def _blocks_name(blocks: Blocks) -> str:
     return f"block_{blocks}" if isinstance(blocks, int) else "blocks_" + "_".join(map(str, blocks))
 
 
-def _stacked(sets: Sequence[Neurons], places: list[int]) -> FloatArray:
-    return np.stack([neurons.active for neurons in sets])[:, places].astype(np.float32)
+def _packed(sets: Sequence[Neurons], places: list[int]) -> IntArray:
+    """Return these blocks as words of 64 neurons, each block filled up with zeros [n,L',ceil(F/64)]."""
+    n_neurons = _width(sets)
+    words = np.zeros((len(sets), len(places), -(-n_neurons // 64)), dtype=np.uint64)
+    octets = words.view(np.uint8)[:, :, : -(-n_neurons // 8)]
+    for row, neurons in zip(octets, sets, strict=True):
+        row[:] = np.packbits(neurons.active[places], axis=1)
+    return words
 
 
-def _counts(masks: FloatArray) -> FloatArray:
+def _shared(first: IntArray, second: IntArray) -> FloatArray:
+    """Return how many neurons every two sets share [n_a,n_b].
+
+    A word of bits stands for 64 products of a matrix multiplication. Of one object with itself half the pairs will do.
+    """
+    rows, columns = first.reshape(len(first), -1), second.reshape(len(second), -1)
+    shared = np.zeros((len(rows), len(columns)))
+    for i, row in enumerate(rows):
+        start = i if first is second else 0
+        shared[i, start:] = np.bitwise_count(row & columns[start:]).sum(axis=1)
+    return mirrored(shared) if first is second else shared
+
+
+def _counts(bits: IntArray) -> FloatArray:
     """Return how many neurons of each block are activated [n,L']."""
-    return masks.sum(axis=2).astype(np.float64)
+    return np.bitwise_count(bits).sum(axis=2).astype(np.float64)
 
 
-def _flat(masks: FloatArray) -> FloatArray:
-    return masks.reshape(len(masks), -1)
+def _width(sets: Sequence[Neurons]) -> int:
+    return sets[0].active.shape[1]
