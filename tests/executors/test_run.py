@@ -486,7 +486,7 @@ def test_a_sweep_is_filled_read_and_reported(models: Path, tmp_path: Path) -> No
     assert fill(asked, store).failed == ()
     assert fill(asked, store).n_made == 0
     results = Results(asked, store)
-    table = results.layers()
+    table = results.depths.scores()
     assert table[["generator", "insert_after"]].values.tolist() == [
         ["none", 0],
         ["none", 2],
@@ -498,7 +498,7 @@ def test_a_sweep_is_filled_read_and_reported(models: Path, tmp_path: Path) -> No
     two = [store.get(score).metrics["accuracy"] for spec, score in swept if spec.recipe.placement.insert_after == 2]
     assert table["score"][1] == pytest.approx(np.mean(two[:2]))
     assert table["score"][3] == pytest.approx(np.mean(two[2:]))
-    best = results.best_layers()
+    best = results.depths.best()
     assert best["generator"].tolist() == ["none", "max_pool"]
     for row in best.to_dict("records"):
         line = table[table["generator"] == row["generator"]].set_index("insert_after")

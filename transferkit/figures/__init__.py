@@ -3,6 +3,7 @@
 from transferkit.figures.clustered import clustered
 from transferkit.figures.curves import curves
 from transferkit.figures.dendrogram import dendrogram
+from transferkit.figures.depth_lines import block_lines, convergence
 from transferkit.figures.forest import forest
 from transferkit.figures.heatmap import Scale, heatmap
 from transferkit.figures.intervals import intervals
@@ -14,11 +15,14 @@ from transferkit.figures.scatter import scatter
 from transferkit.figures.structure import structure
 from transferkit.figures.style import style
 from transferkit.figures.target_scores import target_scores
+from transferkit.figures.trade_off import trade_off
 from transferkit.figures.verdicts import verdicts
 
 __all__ = [
     "Scale",
+    "block_lines",
     "clustered",
+    "convergence",
     "curves",
     "dendrogram",
     "forest",
@@ -32,5 +36,6 @@ __all__ = [
     "structure",
     "style",
     "target_scores",
+    "trade_off",
     "verdicts",
 ]

@@ -102,6 +102,32 @@ def small_panels(
     return figure, grid[: max(1, len(titles))]
 
 
+def panel_grid(
+    titles: Sequence[str], labels: Sequence[str], size: tuple[float, float], figure: Figure | None
+) -> tuple[Figure, list[list[Axes]]]:
+    """Return a figure, a new one by default, with a column of panels for each title and a row for each label."""
+    figure = new_figure(size[0] * len(titles) + 0.6, size[1] * len(labels) + 0.8) if figure is None else figure
+    grid = [list(row) for row in figure.subplots(len(labels), len(titles), squeeze=False)]
+    for ax, title in zip(grid[0], titles, strict=True):
+        ax.set_title(title)
+    for row, label in zip(grid, labels, strict=True):
+        row[0].set_ylabel(label)
+    for ax in (ax for row in grid for ax in row):
+        ax.grid(axis="y")
+        ax.tick_params(labelsize=7)
+    return figure, grid
+
+
+def depth_colours(depths: Iterable[int]) -> dict[int, str]:
+    """Return one colour per depth, dark to light with rising depth, none too pale for a line on white."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex
+
+    ordered = sorted(set(depths))
+    places = np.linspace(0.0, 0.85, len(ordered)) if len(ordered) > 1 else [0.0]
+    return {depth: to_hex(mpl.colormaps["viridis"](place)) for depth, place in zip(ordered, places, strict=True)}
+
+
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     """Return the axes given, or the only one of a new figure."""
     return new_figure(width, height).add_subplot() if ax is None else ax

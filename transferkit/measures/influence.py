@@ -144,7 +144,7 @@ def _forward(
                 _keep_features(readout, here, plain, 0, gathered)
             else:
                 after = _with_rows(readout, here, plain, subject.start)
-                way = _walk(readout, after, subject.prompt, subject.start)
+                way = _behind(plain, subject, _walk(readout, after, subject.prompt, subject.start))
                 _keep_features(readout, here, way, subject.start, gathered)
                 _compare(readout, after, subject, (way, plain), gathered)
             progress(len(batch.index))
@@ -157,6 +157,17 @@ def _with_rows(readout: Readout, batch: Batch, plain: Way, start: int) -> Batch:
     if start == 0 or in_decoder:
         return batch
     return dataclasses.replace(batch, stored=plain.rows[start], stored_depth=start)
+
+
+def _behind(plain: Way, subject: Subject, way: Way) -> Way:
+    """Return a way with the unprompted rows in front of the block where the prompt joins.
+
+    They are its own, but for a prompt in front of a decoder's first block, whose State has crossed over already.
+    """
+    if subject.prompt.placement.entry == "words":  # it moves the positions of the text
+        return way
+    rows, real = [plain.rows[subject.start], *way.rows[1:]], [plain.real[subject.start], *way.real[1:]]
+    return dataclasses.replace(way, rows=rows, real=real)
 
 
 def _walk(readout: Readout, batch: Batch, entrant: Entrant, start: int) -> Way:

@@ -12,7 +12,7 @@ from transferkit.collection import Collection
 from transferkit.report.cards import card_section, cards
 from transferkit.report.cell_sections import cell_section, foreign_section, verdict_counts
 from transferkit.report.glossary import glossary_section
-from transferkit.report.layer_sections import layer_section
+from transferkit.report.layer_sections import depth_sentence, layer_section
 from transferkit.report.neuron_sections import neuron_section
 from transferkit.report.page import Report, Section
 from transferkit.report.predictor_sections import (
@@ -115,8 +115,8 @@ def trial(results: Results) -> list[str]:
 
 
 def headline(results: Results) -> list[str]:
-    """Return the three most interesting findings in plain words; fewer where a store cannot say."""
-    said = (_gain(results), _transfer(results), _prediction(results))
+    """Return the most interesting findings in plain words; fewer where a store cannot say."""
+    said = (_gain(results), _transfer(results), _prediction(results), depth_sentence(results))
     return [sentence for sentence in said if sentence is not None]
 
 

@@ -14,7 +14,7 @@ from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, INDICATORS, V
 from transferkit.matrices import Diagonal, Matrix, same_group
 from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
 from transferkit.results.agreements import Form
-from transferkit.results.layers import best_layers, by_depth
+from transferkit.results.depths import Depths
 from transferkit.results.reading import Question, Reading
 from transferkit.results.similarity import SeedPairs
 from transferkit.shapes import FloatArray
@@ -111,13 +111,10 @@ class Results:
         return training.training_health(self._reading)
 
     # --- depth -------------------------------------------------------------------------------------------------------
-    def layers(self, backbone: str | None = None) -> pd.DataFrame:
-        """Return one row per point of the sweep: backbone, task, generator, insert_after, score, interval."""
-        return by_depth(self._reading, backbone)
-
-    def best_layers(self) -> pd.DataFrame:
-        """Return per backbone, task and generator the depth chosen on the selection split, and how sure the best is."""
-        return best_layers(self._reading, seed=self.seed, n_resamples=self.n_resamples)
+    @cached_property
+    def depths(self) -> Depths:
+        """What a prompt is worth, does and costs by the block in front of which it enters."""
+        return Depths(self._reading, seed=self.seed, n_resamples=self.n_resamples)
 
     # --- scores ------------------------------------------------------------------------------------------------------
     def transfer(

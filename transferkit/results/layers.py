@@ -25,7 +25,7 @@ def by_depth(reading: Reading, backbone: str | None = None) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for (name, task, generator, depth), pairs in _points(reading, backbone).items():
+    for (name, task, generator, depth), pairs in points(reading, backbone).items():
         cell = reading.mean([score for _, score in pairs])
         selected = [_selection(reading, spec) for spec, _ in pairs]
         baselines = {
@@ -60,7 +60,7 @@ def best_layers(reading: Reading, *, seed: int, n_resamples: int) -> pd.DataFram
     """
     import pandas as pd
 
-    points = _points(reading, None)
+    swept = points(reading, None)
     lines: dict[tuple[str, str, str], list[dict[str, object]]] = {}
     for row in by_depth(reading).sort_values("insert_after", kind="stable").to_dict("records"):
         lines.setdefault((str(row["backbone"]), str(row["task"]), str(row["generator"])), []).append(
@@ -72,18 +72,28 @@ def best_layers(reading: Reading, *, seed: int, n_resamples: int) -> pd.DataFram
             continue
         chosen = max(line, key=lambda row: float(str(row["selection_score"])))
         depths = [int(str(row["insert_after"])) for row in line]
-        scores = [[score for _, score in points[(*sweep, depth)]] for depth in depths]
+        scores = [[score for _, score in swept[(*sweep, depth)]] for depth in depths]
         rows.append(
             {
                 **{name: chosen[name] for name in COLUMNS if name not in ("insert_after", "paper_layer")},
                 "chosen": chosen["insert_after"],
                 "first": line[0]["score"],
+                "lowest": depths[0],
+                "deepest": depths[-1],
+                "n_depths": len(depths),
                 "no prompt": chosen["no prompt"],
                 "keys": " ".join(str(row["keys"]) for row in line),
                 **_best(reading, depths, scores, np.random.default_rng([seed, n]), n_resamples),
             }
         )
-    columns = [*(name for name in COLUMNS if name not in ("insert_after", "paper_layer")), "chosen", "first"]
+    columns = [
+        *(name for name in COLUMNS if name not in ("insert_after", "paper_layer")),
+        "chosen",
+        "first",
+        "lowest",
+        "deepest",
+        "n_depths",
+    ]
     return pd.DataFrame(rows, columns=[*columns, "no prompt", "keys", "best", "best_from", "best_to"])
 
 
@@ -111,7 +121,7 @@ def _best(
     return {"best": found.best, "best_from": found.low, "best_to": found.high}
 
 
-def _points(reading: Reading, backbone: str | None) -> dict[Point, list[tuple[PromptSpec, AnyScoreSpec]]]:
+def points(reading: Reading, backbone: str | None) -> dict[Point, list[tuple[PromptSpec, AnyScoreSpec]]]:
     """Return the prompts of each point with their scores, one per seed."""
     found: dict[Point, list[tuple[PromptSpec, AnyScoreSpec]]] = {}
     for spec, score in zip(reading.question.swept_prompts(), reading.question.swept_scores(), strict=True):
