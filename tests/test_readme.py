@@ -15,7 +15,7 @@ from conftest import NEGATIVE, POSITIVE
 from safetensors.numpy import load_file
 from tiny import make_tiny
 
-from transferkit import catalogue, cli, named, tasks
+from transferkit import catalogue, cli, named, presets, tasks
 from transferkit.interop import read_peft
 from transferkit.specs import Generator, key
 from transferkit.store import Store
@@ -47,7 +47,7 @@ def write_reviews(path: Path) -> None:
 
 def write_own_study(folder: Path) -> Path:
     """Write the README's own task with its data, shortened, on a tiny random backbone; `.ci/run` uses it too."""
-    own, _late, _sweep, _words = blocks("toml")
+    own, *_rest = blocks("toml")
     save_backbone(folder / "tiny")
     write_reviews(folder / "reviews.csv")
     short = (
@@ -117,7 +117,7 @@ def test_prompts_are_converted_both_ways(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
 def test_late_prompts_are_right_to_the_letter() -> None:
-    own, late, sweep, _words = blocks("toml")
+    own, late, sweep, _few, _words = blocks("toml")
     Path("late.toml").write_text(late + sweep + own)
     recipe = named.find_study("late.toml").recipe
     assert recipe.placement.insert_after == 3
@@ -127,14 +127,26 @@ def test_late_prompts_are_right_to_the_letter() -> None:
         (0, None),
         (1, None),
         (2, None),
-        (1, "max_pool"),
-        (2, "max_pool"),
+        (1, "bottleneck"),
+        (2, "bottleneck"),
     ]
 
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
+def test_few_shot_settings_are_right_to_the_letter() -> None:
+    _own, _late, _sweep, few, _words = blocks("toml")
+    Path("few.toml").write_text('backbones = ["minilm-l3"]\n' + few)
+    asked = named.find_study("few.toml")
+    assert len(asked.resolved_tasks) == 10
+    assert {(task.split_seed, task.sizes.train, task.sizes.draw) for task in asked.resolved_tasks} == {
+        (13, 500, "proportional")
+    }
+    assert asked.recipe == presets.lpt2022_bottleneck
+
+
+@pytest.mark.usefixtures("tiny_takes_its_place")
 def test_own_task_is_right_to_the_letter() -> None:
-    own, _late, _sweep, _words = blocks("toml")
+    own, *_rest = blocks("toml")
     Path("my_study.toml").write_text(own)
     (task,) = named.find_study("my_study.toml").resolved_tasks
     assert task.name == "my_reviews"
@@ -151,7 +163,7 @@ def test_a_task_answered_in_words_is_right_to_the_letter(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     row = {"question": "was it good ?", "context": "it was great", "answers": ["great", "it was great"]}
     Path("questions.jsonl").write_text(json.dumps(row) + "\n")
-    _own, _late, _sweep, words = blocks("toml")
+    *_others, words = blocks("toml")
     Path("questions.toml").write_text(words)
     asked = named.find_study("questions.toml")
     (task,) = asked.resolved_tasks
