@@ -128,6 +128,8 @@ def _row(store: Store, spec: Spec) -> Row:
         what = spec.origin.collection if isinstance(spec, ImportedPromptSpec) else f"seed {spec.seed}"
         return {**row, "task": spec.task.name, "what": what}
     row["what"] = source_label(spec.source, spec.backbone)
+    if isinstance(spec, InfluenceSpec):
+        return {**row, "task": spec.task.name}
     if isinstance(spec, AnyScoreSpec):
         return {**row, "task": spec.task.name, "score": _score(store, spec)}
     return row

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from safetensors.numpy import load_file
 
 from transferkit import artifacts
-from transferkit.artifacts import Examples, Neurons, Prompt, Score, Words
+from transferkit.artifacts import Examples, Influence, Neurons, Prompt, Score, Words
 from transferkit.errors import StoreError
 from transferkit.specs import BackboneSpec, MaskedReadout, NeuronsSpec, NoPrompt
 
@@ -200,3 +200,42 @@ def test_words_round_trip() -> None:
     assert again.began is None
     assert again.similarity.tolist() == words.similarity.tolist()
     assert again.control.tolist() == words.control.tolist()
+
+
+@st.composite
+def influences(draw: st.DrawFn) -> Influence:
+    n, n_blocks, numbers = draw(st.integers(1, 5)), draw(st.integers(1, 4)), st.floats(width=32)  # NaN and infinity too
+    each, block = arrays.arrays(np.float32, n, elements=numbers), (n_blocks, n)
+    return Influence(
+        start=draw(st.integers(0, 40)),
+        by_example=draw(st.dictionaries(st.sampled_from(["removed", "signal", "block.odd"]), each)),
+        by_block=draw(
+            st.dictionaries(
+                st.sampled_from(["similarity", "example.odd"]), arrays.arrays(np.float32, block, elements=numbers)
+            )
+        ),
+        information=draw(arrays.arrays(np.float32, n_blocks + 1, elements=numbers)),
+        entropy=draw(st.floats(0, 5, width=32)),
+    )
+
+
+@QUICK
+@given(influences())
+def test_influences_round_trip(found: Influence) -> None:
+    again = round_trip(found)
+    assert (again.start, again.entropy) == (found.start, found.entropy)
+    for ours, theirs in ((found.by_example, again.by_example), (found.by_block, again.by_block)):
+        assert {name: values.tobytes() for name, values in ours.items()} == {
+            name: values.tobytes() for name, values in theirs.items()
+        }
+        assert {name: values.shape for name, values in ours.items()} == {
+            name: values.shape for name, values in theirs.items()
+        }
+    assert again.information.tobytes() == found.information.tobytes()
+
+
+def test_influences_of_no_prompt_hold_information_alone(tmp_path: Path) -> None:
+    Influence(0, {}, {}, np.array([0.0, 0.25], dtype=np.float64), 0.5).write(tmp_path)
+    assert set(load_file(tmp_path / "influence.safetensors")) == {"information", "entropy", "start"}
+    again = Influence.read(tmp_path)
+    assert (again.by_example, again.by_block, again.information.tolist()) == ({}, {}, [0.0, 0.25])

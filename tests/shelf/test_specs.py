@@ -23,6 +23,7 @@ from transferkit.specs import (
     ImportedPromptSpec,
     ImportedScoreSpec,
     ImportedTask,
+    InfluenceSpec,
     LabelWordsInitial,
     Majority,
     MaskedReadout,
@@ -115,6 +116,10 @@ SAMPLES: dict[str, Spec] = {
         RandomPrompt(seed=1, length=5, placement=Placement(entry="block", visibility="everywhere")),
         readout=CausalReadout(),
         task=WRITTEN,
+    ),
+    "influence_none": InfluenceSpec(source=NoPrompt(), backbone=BACKBONE, readout=MaskedReadout(), task=LOCAL),
+    "influence": InfluenceSpec(
+        source=TRAINED, backbone=BACKBONE, readout=EmbeddingReadout(), task=PAIR, n_gradients=8, n_folds=3
     ),
 }
 

@@ -23,7 +23,7 @@ class Influence:
         by_block: numbers of each example behind each block that sees the prompt [L−k,n]; NaN where a block has none.
         information: what a linear probe finds of the label in the rows in front of block k and behind each later one
             [L−k+1]: entropy of the labels minus the probe's cross-entropy, cross-validated, at least 0.
-        entropy: of the labels.
+        entropy: of all labels; the information leaves out classes too rare for the probe's folds.
     """
 
     kind: ClassVar[str] = "influence"

@@ -214,8 +214,8 @@ def _keep_features(readout: Readout, batch: Batch, way: Way, start: int, gathere
     two_stacks, n_encoder = readout.backbone.kind == "encoder-decoder", readout.backbone.stack.n_encoder
     gathered.features = gathered.features or [[] for _ in way.rows]
     for depth, (rows, real) in enumerate(zip(way.rows, way.real, strict=True), start):
-        pooled = not isinstance(readout, LabelWords) or (two_stacks and depth <= n_encoder)
         at = readout.rows(batch)
+        pooled = at.shape[1] > 1 or (two_stacks and depth <= n_encoder)
         found = pool_mean(rows.float(), real) if pooled else take_rows(rows, at).squeeze(1).float()
         gathered.features[depth - start].append(found.cpu().numpy())
 
