@@ -1,7 +1,8 @@
-"""Explaining. The chapters an analysis of a published study puts in front of the default report.
+"""Explaining. The chapters an analysis puts in front of the default report.
 
-An analysis is a file of the `analyses/` folder that offers `sections(results)`; one about a collection begins with that
-collection's name.
+An analysis is a file of the `analyses/` folder that offers `sections(results)`. Its name begins with the first word of
+the collections and studies it is about: `su2022_cross_task` is about the collection su2022, `lpt2022_layers` about the
+study lpt2022_minilm.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def find_analysis(name: str) -> ModuleType:
     return sys.modules[qualified]
 
 
-def chapters_for(collection: str) -> list[Chapter]:
-    """Return the chapters of every built-in analysis about a collection, in the order of their names."""
-    return [find_analysis(name).sections for name in analyses() if name.startswith(f"{collection}_")]
+def chapters_for(question: str) -> list[Chapter]:
+    """Return the chapters of every built-in analysis about a collection or study, in the order of their names."""
+    word = question.split("_", maxsplit=1)[0]
+    return [find_analysis(name).sections for name in analyses() if name.startswith(f"{word}_")]

@@ -160,12 +160,12 @@ def fill(
 
 
 def analyze(question: Question, out: Path, *, partial: bool) -> None:
-    """Write a study's report and print its three numbers and its place.
+    """Write a study's report and print its findings and its place.
 
     Raises:
         InputError: artifacts are missing and holes are not allowed.
     """
-    from transferkit import report
+    from transferkit import chapters, report
     from transferkit.results import Results
     from transferkit.store import Store
 
@@ -178,7 +178,7 @@ def analyze(question: Question, out: Path, *, partial: bool) -> None:
             f"{len(missing)} of {n_asked} artifacts of {asked.name} are missing from {question.store}",
             fix=_how_to_fill(question, asked, is_empty=len(missing) == n_asked),
         )
-    publish(results, out / asked.name)
+    publish(results, out / asked.name, chapters.chapters_for(asked.name))
     say(f"In Python: {question.python('results = tk.Results(study, store); print(results.own_scores())')}")
 
 
