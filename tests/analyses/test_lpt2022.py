@@ -45,7 +45,7 @@ def test_rank_correlations_are_those_of_scipy_meant_over_tasks() -> None:
         assert table.loc[name, "rho"] == pytest.approx(np.mean(each))
         assert -1 <= table.loc[name, "low"] <= table.loc[name, "rho"] <= table.loc[name, "high"] <= 1
         assert table.loc[name, ["n_tasks", "n_depths"]].tolist() == [3, 6]
-    assert f"signal {np.sign(table.loc['signal at the first step', 'rho']) > 0 and '+' or '−'}" in ANALYSIS.sentence(
+    assert f"signal {'+' if table.loc['signal at the first step', 'rho'] > 0 else '−'}" in ANALYSIS.sentence(
         table.reset_index()
     )
 
