@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 RECIPE_VERSION = 1  # bumped when our arithmetic changes, so that old artifacts keep their meaning
 KEY_DIGITS = 12
+KEPT = "_key"
 ALWAYS_IN_KEY = ("kind", "recipe_version")
 
 
@@ -39,5 +40,8 @@ def _default(value: object, name: str) -> object:
 
 def key(spec: object) -> str:
     """Return the name of a spec: the first 12 hex digits of the SHA-256 of its canonical JSON."""
-    text = json.dumps(canonical(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+    beside = getattr(spec, "__dict__", {})  # a frozen value keeps its name, which is asked for some twenty times
+    if KEPT not in beside:
+        text = json.dumps(canonical(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        beside[KEPT] = hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+    return beside[KEPT]
