@@ -517,6 +517,10 @@ def test_a_sweep_of_unknown_names_or_blocks_is_refused(models: Path, tmp_path: P
     for head, message in (
         ('sweep = { tasks = ["tou"], insert_after = [1] }', r"sweep: tasks has 'tou'.*\n.*toy"),
         ('sweep = { backbones = ["on"], insert_after = [1] }', r"sweep: backbones has 'on'.*\n.*one"),
+        (
+            'sweep = { insert_after = [1], generators = [{ kind = "max_pool" }, { kind = "max_pool", width = 8 }] }',
+            "two generators are of one kind",
+        ),
         ("sweep = { insert_after = [9] }", "insert_after = 9, but one has 4 blocks"),
         ("sweep = { insert_after = [1, 1] }", "stands twice in insert_after"),
     ):

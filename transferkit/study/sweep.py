@@ -38,9 +38,12 @@ class Sweep:
     influence: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse a point that stands twice."""
+        """Refuse a point that stands twice, and two networks the report could not tell apart."""
         if len(set(self.insert_after)) < len(self.insert_after):
             raise ValueError("a number of blocks stands twice in insert_after: name each once")
+        kinds = [generator.kind for generator in self.generators]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("two generators are of one kind: sweep the second in a study of its own")
 
     def recipes(self, recipe: Recipe) -> Iterator[Recipe]:
         """Yield the recipe of every point, plain prompts first."""
