@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEAST_DEPTHS = 3  # fewer have no middle
+MIDDLE = "strictly between the ends"
 COLUMNS = {
     "backbone": "backbone",
     "task": "task",
@@ -84,31 +85,41 @@ def _draw(frame: pd.DataFrame, backbone: str) -> Figure:
 
 
 def depth_sentence(results: Results) -> str | None:
-    """Say whether a middle depth wins, as in the paper, and how far the sweep can tell; None without a whole sweep."""
+    """Say where the best depth lies, as far as the sweeps can tell; None without a whole sweep."""
+    counts = _places(results)
+    n = sum(counts.values())
+    said = [f"{where} in {count}" for where, count in counts.items() if count]
+    if not n:
+        return None
+    return (
+        "In front of which block is a prompt worth most? In 95 % of resamples of seeds and examples the best depth lies"
+        f" {', '.join(said)} of {n} sweep{'s' if n > 1 else ''}."
+    )
+
+
+def _places(results: Results) -> dict[str, int]:
+    """Return how many sweeps have their best depth where, between which 95 % of resamples put it."""
     known = results.depths.best().dropna(subset=["best"])
     known = known[known["n_depths"] >= LEAST_DEPTHS]
-    if known.empty:
-        return None
     after, before = known["best_from"] > known["lowest"], known["best_to"] < known["deepest"]
-    middle, late, early = int((after & before).sum()), int((after & ~before).sum()), int((~after & before).sum())
-    return (
-        f"In front of which block is a prompt worth most? Of {len(known)} sweeps the best depth lies, in 95 % of"
-        f" resamples of seeds and examples, strictly between the ends in {middle}, above the lowest but perhaps at the"
-        f" deepest in {late}, below the deepest but perhaps at the lowest in {early}; the other"
-        f" {len(known) - middle - late - early} cannot tell the ends from the best."
-    )
+    return {
+        MIDDLE: int((after & before).sum()),
+        "above the lowest but perhaps at the deepest": int((after & ~before).sum()),
+        "below the deepest but perhaps at the lowest": int((~after & before).sum()),
+        "anywhere, the ends included,": int((~after & ~before).sum()),
+    }
 
 
 def _claim(results: Results) -> list[Part]:
     sentence = depth_sentence(results)
     if sentence is None:
         return [Text(body="Scores by depth are not all there yet, or too few, so no best depth can be named.")]
-    most = int(results.depths.best()["n_depths"].max())
+    counts, most = _places(results), int(results.depths.best()["n_depths"].max())
     return [
         Text(body=sentence),
         Text(
             body="The paper finds a middle layer best: in front of block 12 of RoBERTa-large's 24. Its claim holds here"
-            f" in the sweeps counted first, and nowhere else. A sweep of {most} depths has {most - 2} between its ends:"
+            f" in {counts[MIDDLE]} of {sum(counts.values())}. A sweep of {most} depths has {most - 2} between its ends:"
             " it can show that a middle beats both, but not whether the best share of the stack is a half, a third or"
             " two thirds, and it says nothing of deeper models."
         ),
