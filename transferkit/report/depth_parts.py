@@ -22,9 +22,9 @@ TRADE_OFF = (
     "above; the larger the marker, the more arithmetic an example of a training step takes. Influence on the answer: "
     "KL(p(y|x,P) ‖ p(y|x)) over the classes, in nats: what the prompt changes of the answer. Signal at the first step: "
     "‖∂loss/∂P‖ of one example with the rows, or the network, that training began from: what of the label reaches the "
-    "prompt. Sensitivity: Σ_c ‖∂s_c/∂P‖², s_c the score of class c: how much the answer could follow the prompt. Means "
-    "over examples of the report split (gradients: of the first {n_gradients}), then over seeds, with 95 % t intervals "
-    "over seeds. These estimators are ours; the paper published none."
+    "prompt, per unit of its rows. Sensitivity: Σ_c ‖∂s_c/∂P‖², s_c the score of class c: how much the answer could "
+    "follow the prompt. Means over examples of the report split (gradients: of the first {n_gradients}), then over "
+    "seeds, with 95 % t intervals over seeds. These estimators are ours; the paper published none."
 )
 BLOCKS = (
     "x: blocks that have run; one line per k. Similarity: cosine of a text row with and without the prompt, mean over "
