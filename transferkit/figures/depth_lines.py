@@ -22,6 +22,8 @@ QUANTITIES = {
 }
 TIMES = {"step": "step", "seconds": "CPU-seconds"}
 NOTHING = "no prompt"
+MOST_TICKS = 6
+WIDTH = 4.2  # of all panels together, at least, in inches
 
 
 def block_lines(blocks: pd.DataFrame, *, figure: Figure | None = None, title: str | None = None) -> list[list[Axes]]:
@@ -34,15 +36,16 @@ def block_lines(blocks: pd.DataFrame, *, figure: Figure | None = None, title: st
         title: a plain one by default.
     """
     tasks = list(dict.fromkeys(blocks["task"]))
-    figure, grid = panel_grid(tasks, list(QUANTITIES.values()), (2.3, 1.7), figure)
+    figure, grid = panel_grid(tasks, list(QUANTITIES.values()), panel_size(len(tasks), 1.7), figure)
     colours = depth_colours(blocks.loc[blocks["generator"] != NOTHING, "insert_after"])
     for column, task in enumerate(tasks):
         for row, quantity in zip(grid, QUANTITIES, strict=True):
             found = blocks[(blocks["task"] == task) & (blocks["quantity"] == quantity)]
             plain = found[found["generator"] == NOTHING].sort_values("depth")
             if len(plain):
-                row[column].plot(plain["depth"], plain["value"], color=QUIET, linestyle="--", label=NOTHING)
+                row[column].plot(plain["depth"], plain["value"], color=QUIET, linestyle="--", zorder=3, label=NOTHING)
             _lines(row[column], found[found["generator"] != NOTHING], "depth", "value", colours)
+        _same_blocks([row[column] for row in grid])
         grid[-1][column].set_xlabel("blocks that have run")
     return _finished(figure, grid, title or "What a prompt changes, block by block")
 
@@ -56,33 +59,69 @@ def convergence(curves: pd.DataFrame, *, figure: Figure | None = None, title: st
         figure: where to draw; a new figure by default.
         title: a plain one by default.
     """
+    from matplotlib.ticker import MaxNLocator
+
     tasks = list(dict.fromkeys(curves["task"]))
-    figure, grid = panel_grid(tasks, [f"selection score\nby {name}" for name in TIMES.values()], (2.3, 1.9), figure)
+    labels = [f"selection score\nby {name}" for name in TIMES.values()]
+    figure, grid = panel_grid(tasks, labels, panel_size(len(tasks), 1.9), figure)
     means = curves.groupby(["task", "insert_after", "step"], as_index=False)[["seconds", "selection_score"]].mean()
     colours = depth_colours(means["insert_after"])
     for column, task in enumerate(tasks):
         for row, (time, label) in zip(grid, TIMES.items(), strict=True):
             _lines(row[column], means[means["task"] == task], time, "selection_score", colours)
             row[column].set_xlabel(label)
+            row[column].xaxis.set_major_locator(MaxNLocator(MOST_TICKS, integer=time == "step"))
+            in_percent(row[column])
     return _finished(figure, grid, title or "Training by depth")
 
 
 def _lines(ax: Axes, rows: pd.DataFrame, x: str, y: str, colours: Mapping[int, str]) -> None:
     for depth, line in rows.groupby("insert_after"):
         ordered = line.sort_values(x)
-        name = f"after {depth}"
+        name = str(depth)
         colour = colours[int(str(depth))]
         at, values = (np.asarray(ordered[column], dtype=np.float64) for column in (x, y))
         ax.plot(at, values, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=name)
 
 
+def _same_blocks(panels: list[Axes]) -> None:
+    """Let the panels of a column show the same blocks, each of them a whole number."""
+    from matplotlib.ticker import MaxNLocator
+
+    ends = [end for ax in panels for end in ax.get_xlim()]
+    for ax in panels:
+        ax.set_xlim(min(ends), max(ends))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
 def _finished(figure: Figure, grid: list[list[Axes]], title: str) -> list[list[Axes]]:
     figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    legend_below(figure, [ax for row in grid for ax in row], title="blocks below the prompt")
+    return grid
+
+
+def panel_size(n_across: int, height: float) -> tuple[float, float]:
+    """Return the size of a panel, in inches: wide enough, where there are few, for the title and legend of them all."""
+    return max(2.3, WIDTH / max(1, n_across)), height
+
+
+def in_percent(ax: Axes) -> None:
+    """Number an axis in per cent, with as many digits as its ticks have."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    ax.yaxis.set_major_locator(MaxNLocator(MOST_TICKS, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+
+
+def legend_below(figure: Figure, panels: list[Axes], *, title: str | None = None) -> None:
+    """Name each line of some panels once below them, in as many columns as the figure has room for."""
     named: dict[str, Artist] = {}
-    for ax in (ax for row in grid for ax in row):
+    for ax in panels:
         handles, labels = ax.get_legend_handles_labels()
         named |= dict(zip(labels, handles, strict=True))
-    figure.legend(
-        list(named.values()), list(named), loc="outside lower center", ncols=min(8, max(1, len(named))), fontsize=8
-    )
-    return grid
+    look = {"loc": "outside lower center", "fontsize": 8, "title": title, "title_fontsize": 8, "handlelength": 1.6}
+    for n_columns in range(len(named), 0, -1):
+        legend = figure.legend(list(named.values()), list(named), ncols=n_columns, columnspacing=1.2, **look)
+        if n_columns == 1 or legend.get_window_extent().width <= 0.98 * figure.bbox.width:
+            break
+        legend.remove()

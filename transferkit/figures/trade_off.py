@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from transferkit.figures.depth_lines import MOST_TICKS, in_percent, legend_below, panel_size
 from transferkit.figures.layers import NAMES
 from transferkit.figures.style import PALETTE, QUIET, panel_grid, tip
 
@@ -22,6 +23,7 @@ ROWS = {
     "sensitivity": "sensitivity",
 }
 SMALLEST, LARGEST = 3.0, 8.0  # markers, in points
+DECADES = 2  # an axis over more decades than this shows powers of ten alone
 
 
 def trade_off(
@@ -48,7 +50,7 @@ def trade_off(
         The panels' axes, row by row.
     """
     tasks = list(dict.fromkeys(scores["task"]))
-    figure, grid = panel_grid(tasks, list(ROWS.values()), (2.3, 1.7), figure)
+    figure, grid = panel_grid(tasks, list(ROWS.values()), panel_size(len(tasks), 1.7), figure)
     sizes = _sizes(costs)
     for column, task in enumerate(tasks):
         of_task = scores[scores["task"] == task].assign(quantity="score", value=lambda rows: rows["score"])
@@ -57,17 +59,16 @@ def trade_off(
         for place, quantity in enumerate(list(ROWS)[1:], 1):
             chosen = (influence["task"] == task) & (influence["quantity"] == quantity)
             _panel(grid[place][column], influence[chosen], sizes=None)
-            grid[place][column].set_yscale("log")
+            _logarithmic(grid[place][column])
         _distances(grid[0][column], influence)
         grid[-1][column].set_xlabel("blocks below the prompt")
     figure.suptitle(title or "Trade-off by depth", fontsize=10, fontweight="bold", x=0.01, ha="left")
-    handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(5, max(1, len(labels))), fontsize=8)
+    legend_below(figure, grid[0])
     return grid
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, *, sizes: dict[tuple[str, str, int], float] | None) -> None:
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import MaxNLocator
 
     generators = list(dict.fromkeys(rows["generator"]))
     for place, generator in enumerate(generators):
@@ -86,7 +87,19 @@ def _panel(ax: Axes, rows: pd.DataFrame, *, sizes: dict[tuple[str, str, int], fl
             tip(marker, said)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if sizes is not None:
-        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        in_percent(ax)
+
+
+def _logarithmic(ax: Axes) -> None:
+    """Scale an axis by powers of ten, at least one of which is shown, and few enough numbers to read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    low, high = np.log10(ax.get_ylim())
+    subs = (1.0,) if high - low > DECADES else (1.0, 3.0) if high - low > 1 else (1.0, 2.0, 5.0)
+    ax.yaxis.set_major_locator(LogLocator(subs=subs, numticks=MOST_TICKS))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _sizes(costs: pd.DataFrame | None) -> dict[tuple[str, str, int], float]:
