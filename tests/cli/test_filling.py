@@ -85,11 +85,12 @@ def test_dry_runs_load_and_write_nothing(here: Path, tool: Callable[..., Any]) -
         "missing scores: 0",
         "missing neurons: 0",
         "missing words: 0",
+        "missing influence: 0",
         "training steps: 6, (prompt, example) pairs to score: 0",
     ]
     done = tool("measure", "study.toml", "--dry-run", "--json")
     assert json.loads(done.out) == {
-        "missing": {"examples": 0, "prompts": 1, "scores": 4, "neurons": 2, "words": 1},
+        "missing": {"examples": 0, "prompts": 1, "scores": 4, "neurons": 2, "words": 1, "influence": 0},
         "present": 0,
         "missing_assets": [],
     }
