@@ -8,6 +8,7 @@ formulas, printed to one or two decimals.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def sections(results: Results) -> list[Section]:
     table = trade_off(results)
     if len(table):
         parts += [Text(body=sentence(table)), _trade_off_table(results, table)]
-    return [Section(title="The paper's trade-off", slug="trade-off", parts=(*parts, _flops_table(results)))]
+        parts.append(_flops_table(results))
+    return [Section(title="The paper's trade-off", slug="trade-off", parts=tuple(parts))] if parts else []
 
 
 def trade_off(results: Results) -> pd.DataFrame:
@@ -78,13 +80,25 @@ def sentence(table: pd.DataFrame) -> str:
     """Say for every backbone and way of making prompts which half of the trade-off shows."""
     said = []
     for (backbone, generator), rows in table.groupby(["backbone", "generator"], sort=False):
-        rho = rows.set_index("quantity")["rho"]
-        signal, influence = (float(rho[CLAIMS[name]]) for name in ("signal_initial", "removed"))
-        said.append(f"{backbone}, {generator}: signal {signed(signal)}, influence {signed(influence)}")
+        known = {str(row["quantity"]): row for row in rows.to_dict("records")}
+        halves = [
+            f"{name} {_verdict(known[CLAIMS[quantity]], wanted)}"
+            for name, quantity, wanted in (("signal", "signal_initial", 1), ("influence", "removed", -1))
+            if CLAIMS[quantity] in known
+        ]
+        said.append(f"{backbone}, {generator}: {', '.join(halves)}")
     return (
         "The paper's trade-off asks for a signal that grows with depth and an influence that falls. Rank correlations"
-        f" with depth, means over tasks: {'; '.join(said)}."
+        f" with depth, means over tasks with 95 % intervals: {'; '.join(said)}. The size of a gradient also depends on"
+        " that of the rows it is taken for, which differs by depth."
     )
+
+
+def _verdict(row: Mapping[Hashable, float], wanted: int) -> str:
+    """Say whether a rank correlation has the sign the paper asks for, the opposite one, or cannot be told from 0."""
+    low, high = sorted((wanted * row["low"], wanted * row["high"]))
+    meant = "as asked" if low > 0 else "the opposite" if high < 0 else "cannot be told"
+    return f"{signed(row['rho'])} ({meant})"
 
 
 def paper_arithmetic() -> pd.DataFrame:
@@ -121,8 +135,8 @@ def _trade_off_table(results: Results, table: pd.DataFrame) -> Table:
         name="trade-off-ranks",
         title="What grows with depth, and what falls",
         caption="Spearman's rank correlation of a quantity with the number of blocks below the prompt, over the depths"
-        " of each task; mean over tasks with a 95 % t interval over tasks. Definitions stand under the plots of the"
-        " section on depth. Few depths and few tasks: read the signs.",
+        " of each task; mean over tasks with a 95 % t interval over tasks. Definitions stand under the first plot with"
+        " gradients in the section on depth. Few depths and few tasks: read the signs.",
         frame=table,
         columns={
             "backbone": "backbone",

@@ -46,3 +46,8 @@ def chapters_for(question: str) -> list[Chapter]:
     """Return the chapters of every built-in analysis about a collection or study, in the order of their names."""
     word = question.split("_", maxsplit=1)[0]
     return [find_analysis(name).sections for name in analyses() if name.startswith(f"{word}_")]
+
+
+def chapters_of(study: str) -> list[Chapter]:
+    """Return the chapters about a built-in study; one's own has none, whatever it is called."""
+    return chapters_for(study) if study in named.builtin() else []

@@ -178,7 +178,7 @@ def analyze(question: Question, out: Path, *, partial: bool) -> None:
             f"{len(missing)} of {n_asked} artifacts of {asked.name} are missing from {question.store}",
             fix=_how_to_fill(question, asked, is_empty=len(missing) == n_asked),
         )
-    publish(results, out / asked.name, chapters.chapters_for(asked.name))
+    publish(results, out / asked.name, chapters.chapters_of(asked.name))
     say(f"In Python: {question.python('results = tk.Results(study, store); print(results.own_scores())')}")
 
 

@@ -1,5 +1,6 @@
 """The analysis of Liu et al. 2022: its rank correlations and its arithmetic, and whose report it enters."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from transferkit.chapters import chapters_for, find_analysis
+from transferkit.chapters import chapters_for, chapters_of, find_analysis
 
 ANALYSIS = find_analysis("lpt2022_layers")
 
@@ -45,8 +46,27 @@ def test_rank_correlations_are_those_of_scipy_meant_over_tasks() -> None:
         assert table.loc[name, "rho"] == pytest.approx(np.mean(each))
         assert -1 <= table.loc[name, "low"] <= table.loc[name, "rho"] <= table.loc[name, "high"] <= 1
         assert table.loc[name, ["n_tasks", "n_depths"]].tolist() == [3, 6]
-    assert f"signal {'+' if table.loc['signal at the first step', 'rho'] > 0 else '−'}" in ANALYSIS.sentence(
-        table.reset_index()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "signal", "influence"),
+    [
+        (0.5, 0.9, "as asked", "the opposite"),
+        (-0.9, -0.5, "the opposite", "as asked"),
+        (-0.1, 0.5, *["cannot be told"] * 2),
+    ],
+)
+def test_the_sentence_says_which_half_of_the_trade_off_shows(
+    low: float, high: float, signal: str, influence: str
+) -> None:
+    row = {"backbone": "one", "generator": "plain prompt", "rho": (low + high) / 2, "low": low, "high": high}
+    names = [ANALYSIS.CLAIMS[name] for name in ("signal_initial", "removed")]
+    said = ANALYSIS.sentence(pd.DataFrame([{**row, "quantity": name} for name in names]))
+    rho = f"{abs((low + high) / 2):.2f}"
+    assert re.search(rf"signal .{rho} \({signal}\), influence .{rho} \({influence}\)", said)
+    assert (
+        "influence"
+        not in ANALYSIS.sentence(pd.DataFrame([{**row, "quantity": names[0]}])).split(": ", 1)[1].split(".")[0]
     )
 
 
@@ -69,3 +89,5 @@ def test_it_enters_reports_of_its_own_studies_alone() -> None:
     (chapter,) = chapters_for("lpt2022_minilm")
     assert chapter is ANALYSIS.sections
     assert chapters_for("quickstart") == chapters_for("lpt") == []
+    assert chapters_of("lpt2022_minilm") == [chapter]
+    assert chapters_of("lpt2022_mine") == chapters_of("su2022_mine") == []

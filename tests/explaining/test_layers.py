@@ -35,19 +35,24 @@ def test_the_best_is_that_of_a_loop(n_points: int, n_seeds: int, metric: str, se
     assert {found.low, found.high} <= set(points)
 
 
-def literal(points: list[int], predicted: np.ndarray, gold: np.ndarray, n_resamples: int) -> list[int]:
+def literal(
+    points: list[int], predicted: np.ndarray, gold: np.ndarray, n_resamples: int
+) -> tuple[list[int], list[int]]:
+    """Return the lowest and the highest of the best points of every resample, each in order."""
     generator = np.random.default_rng(0)
     n = len(gold)
     examples = generator.multinomial(n, np.full(n, 1 / n), size=n_resamples)
     seeds = generator.multinomial(predicted.shape[1], np.full(predicted.shape[1], 1 / predicted.shape[1]), n_resamples)
-    best = []
+    lowest, highest = [], []
     for counts, weights in zip(examples, seeds, strict=True):
         scores = []
         for of_point in predicted:
             drawn = [w * np.repeat(one == gold, counts).mean() for one, w in zip(of_point, weights, strict=True)]
             scores.append(sum(drawn) / len(drawn))
-        best.append(points[int(np.argmax(scores))])
-    return sorted(best)
+        best = [point for point, score in zip(points, scores, strict=True) if max(scores) - score < 1e-12]
+        lowest.append(best[0])
+        highest.append(best[-1])
+    return sorted(lowest), sorted(highest)
 
 
 def test_the_interval_is_that_of_a_loop() -> None:
@@ -55,8 +60,8 @@ def test_the_interval_is_that_of_a_loop() -> None:
     gold = rng.integers(0, 2, 40)
     predicted = np.where(rng.random((4, 3, 40)) < 0.7, gold, 1 - gold)
     found = best_point([0, 2, 4, 6], predicted, gold, generator=np.random.default_rng(0), n_resamples=200)
-    best = literal([0, 2, 4, 6], predicted, gold, 200)
-    assert (found.low, found.high) == (best[5], best[-6])
+    lowest, highest = literal([0, 2, 4, 6], predicted, gold, 200)
+    assert (found.low, found.high) == (lowest[5], highest[-6])
 
 
 def test_a_clear_winner_has_a_narrow_interval_and_equals_have_a_wide_one() -> None:
@@ -78,3 +83,9 @@ def test_texts_have_scores_of_their_own() -> None:
     values = np.stack([np.full((2, 10), 0.2), np.full((2, 10), 0.6)])
     found = best_point([3, 5], values, None, generator=np.random.default_rng(0), metric="f1")
     assert (found.low, found.best, found.high) == (5, 5, 5)
+
+
+def test_points_that_cannot_be_told_apart_span_the_interval() -> None:
+    same = np.zeros((4, 3, 50), dtype=np.int64)
+    found = best_point([0, 1, 2, 3], same, same[0, 0], generator=np.random.default_rng(0), n_classes=2, n_resamples=50)
+    assert (found.best, found.low, found.high) == (0, 0, 3)

@@ -235,7 +235,10 @@ def _compare(readout: Readout, batch: Batch, subject: Subject, ways: tuple[Way, 
         began = readout.logits(backbone.enter(batch, ready([subject.began], backbone), placement), batch)
         examples["swapped"] = _divergence(way.scores, began)
     behind = zip(way.rows[1:], plain.rows[subject.start + 1 :], way.real[1:], strict=True)
-    alike = [pool_mean(F.cosine_similarity(a, b, dim=-1)[..., None], real).squeeze(-1) for a, b, real in behind]
+    alike = [
+        pool_mean(F.cosine_similarity(a.float(), b.float(), dim=-1)[..., None], real).squeeze(-1)
+        for a, b, real in behind
+    ]
     for name, values in examples.items():
         gathered.by_example.setdefault(name, []).append(values.float().cpu().numpy())
     for name, of_blocks in (("similarity", alike), ("attention", way.attention)):

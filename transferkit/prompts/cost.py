@@ -15,9 +15,14 @@ def training_cost(job: Job, backbone: Backbone) -> dict[str, float]:
     """
     recipe, texts = job.spec.recipe, job.data.train
     of = flops.Dimensions.from_config(backbone.config.to_dict())
-    depth = min(recipe.placement.insert_after, of.n_blocks - 1)  # a decoder's prompt lies behind all that is counted
+    depth = recipe.placement.insert_after
     visits = 1.0 if texts.stored is None else max(1.0, recipe.steps * recipe.batch_size / len(texts))
     rows, counts = np.unique(texts.lengths, return_counts=True)
-    each = [flops.prompt_tuning(of, int(n), recipe.prompt_length, insert_after=depth, visits=visits) for n in rows]
-    blocks = float(np.average(each, weights=counts)) - 2 * flops.head(of)
+    if depth >= of.n_blocks:  # a decoder's prompt lies behind all that is counted, which is never differentiated
+        each = [of.n_blocks * flops.forward(of, int(n)) for n in rows]
+    else:
+        head = 2 * flops.head(of)
+        length = recipe.prompt_length
+        each = [flops.prompt_tuning(of, int(n), length, insert_after=depth, visits=visits) - head for n in rows]
+    blocks = float(np.average(each, weights=counts))
     return {"parameters": job.initial.numel(), "gflop_per_example": round(blocks / 1e9, 6)}

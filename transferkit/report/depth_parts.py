@@ -24,15 +24,21 @@ TRADE_OFF = (
     "‖∂loss/∂P‖ of one example with the rows, or the network, that training began from: what of the label reaches the "
     "prompt, per unit of its rows. Sensitivity: Σ_c ‖∂s_c/∂P‖², s_c the score of class c: how much the answer could "
     "follow the prompt. Means over examples of the report split (gradients: of the first {n_gradients}), then over "
-    "seeds, with 95 % t intervals over seeds. These estimators are ours; the paper published none."
+    "seeds, with 95 % t intervals over {over}, which may reach below zero where they are wide; a bar ends at a tenth "
+    "of its point at least. The CSV holds more: swapped, KL(p(y|x,P) ‖ p(y|x,P₀)), P₀ what training began from; "
+    "removed_vocabulary, as the influence over all words; turned and changed, 1 − cosine and ‖r_P − r‖ / ‖r‖ of the "
+    "row r the answer is taken from; signal, with the rows as trained. These estimators are ours; the paper "
+    "published none."
 )
 BLOCKS = (
     "x: blocks that have run; one line per k. Similarity: cosine of a text row with and without the prompt, mean over "
     "rows and examples. Attention: share of attention text rows pay to prompt rows, mean over heads, rows, examples; "
-    "blocks of a decoder behind an encoder have no prompt row. Information: H(y) − cross-entropy of a linear probe "
-    "(multinomial logistic regression on standardised features, L2 penalty 1/C, C = 0.01, 5-fold cross-validation), "
-    "at least 0: a lower bound of the mutual information of label and row, limited by the probe. It reads the row that "
-    "answers, or the mean text row where texts are pooled or encoded for a decoder. Dashed: without a prompt."
+    "blocks of a decoder behind an encoder have no prompt row among their own, and what they attend to of the encoder "
+    "is not counted. Information: H(y) − cross-entropy of a linear probe (multinomial logistic regression on "
+    "standardised features, L2 penalty 1/C, C = 0.01, 5-fold cross-validation), at least 0; classes with fewer than 5 "
+    "examples are left out. It estimates a lower bound of the mutual information of label and row, limited by the "
+    "probe. It reads the row that answers, or the mean text row where texts are pooled or encoded for a decoder. "
+    "Dashed: without a prompt."
 )
 CONVERGENCE = (
     "Selection score, mean over seeds, by step and by CPU-second of the training process, evaluations and the share of "
@@ -56,13 +62,14 @@ def depth_parts(results: Results, backbone: str) -> list[Part]:
             influence.assign(score=float("nan")),
             scores.assign(quantity="score", value=scores["score"]),
         ]
+        over = "seeds" if int(influence["n_seeds"].max()) > 1 else "examples"
         n_gradients = int(influence.loc[influence["quantity"] == "signal", "n"].max())
         parts.append(
             _drawing(
                 results,
                 f"trade-off-{slug(backbone)}",
                 f"Distance and influence, {backbone}",
-                TRADE_OFF.format(n_gradients=n_gradients),
+                TRADE_OFF.format(n_gradients=n_gradients, over=over),
                 lambda title: figures.trade_off(scores, influence, costs=costs, title=title),
                 _together(both),
                 f'd = results.depths; b = "{backbone}"; '

@@ -68,7 +68,7 @@ def best_layers(reading: Reading, *, seed: int, n_resamples: int) -> pd.DataFram
         )
     rows = []
     for n, (sweep, line) in enumerate(lines.items()):
-        if any(np.isnan(float(str(row["score"]))) for row in line):
+        if any(np.isnan(float(str(row[name]))) for row in line for name in ("score", "selection_score")):
             continue
         chosen = max(line, key=lambda row: float(str(row["selection_score"])))
         depths = [int(str(row["insert_after"])) for row in line]

@@ -10,6 +10,7 @@ from transferkit.statistics.intervals import LEVEL, scores_of
 from transferkit.tasks.base import Metric
 
 BATCH = 500  # resamples at a time
+ROUNDING = 1e-12  # means that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def best_point(
 ) -> BestPoint:
     """Return the best point by mean score, with a percentile interval over resampled seeds and examples.
 
-    All points share the seeds and examples of a resample; of equal means the lowest point counts as best.
+    All points share the seeds and examples of a resample. Where several are best in one, the interval holds them all,
+    so points that cannot be told apart span it; the best point itself is then the lowest of them.
 
     Args:
         points: numbers in rising order [D].
@@ -59,12 +61,16 @@ def best_point(
         return np.einsum("rds,rs->rd", scores.reshape(-1, n_points, n_seeds), seeds / n_seeds)
 
     whole = means(np.ones((1, n_examples), dtype=np.int64), np.ones((1, n_seeds), dtype=np.int64))
-    found = []
+    firsts, lasts = [], []
     for begin in range(0, n_resamples, BATCH):
         size = min(BATCH, n_resamples - begin)
         examples = generator.multinomial(n_examples, np.full(n_examples, 1 / n_examples), size=size)
         seeds = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=size)
-        found.append(means(examples, seeds).argmax(1))
-    places = np.sort(np.concatenate(found))
-    tail = int((1 - LEVEL) / 2 * len(places))
-    return BestPoint(points[int(whole[0].argmax())], points[places[tail]], points[places[-1 - tail]])
+        drawn = means(examples, seeds)
+        is_best = drawn >= drawn.max(1, keepdims=True) - ROUNDING
+        firsts.append(is_best.argmax(1))
+        lasts.append(n_points - 1 - is_best[:, ::-1].argmax(1))
+    tail = int((1 - LEVEL) / 2 * n_resamples)
+    low, high = np.sort(np.concatenate(firsts))[tail], np.sort(np.concatenate(lasts))[-1 - tail]
+    best = int((whole[0] >= whole[0].max() - ROUNDING).argmax())
+    return BestPoint(points[best], points[low], points[high])
