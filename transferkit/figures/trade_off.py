@@ -52,13 +52,14 @@ def trade_off(
     tasks = list(dict.fromkeys(scores["task"]))
     figure, grid = panel_grid(tasks, list(ROWS.values()), panel_size(len(tasks), 1.7), figure)
     sizes = _sizes(costs)
+    generators = list(dict.fromkeys([*scores["generator"], *influence["generator"]]))
     for column, task in enumerate(tasks):
         of_task = scores[scores["task"] == task].assign(quantity="score", value=lambda rows: rows["score"])
-        _panel(grid[0][column], of_task, sizes=sizes)
+        _panel(grid[0][column], of_task, generators, sizes=sizes)
         _floor(grid[0][column], of_task)
         for place, quantity in enumerate(list(ROWS)[1:], 1):
             chosen = (influence["task"] == task) & (influence["quantity"] == quantity)
-            _panel(grid[place][column], influence[chosen], sizes=None)
+            _panel(grid[place][column], influence[chosen], generators, sizes=None)
             _logarithmic(grid[place][column])
         _distances(grid[0][column], influence)
         grid[-1][column].set_xlabel("blocks below the prompt")
@@ -67,17 +68,22 @@ def trade_off(
     return grid
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, *, sizes: dict[tuple[str, str, int], float] | None) -> None:
+def _panel(
+    ax: Axes, rows: pd.DataFrame, generators: list[str], *, sizes: dict[tuple[str, str, int], float] | None
+) -> None:
+    """Draw a line per generator, of one colour in every panel; sizes of markers are those of the score."""
     from matplotlib.ticker import MaxNLocator
 
-    generators = list(dict.fromkeys(rows["generator"]))
     for place, generator in enumerate(generators):
         line = rows[rows["generator"] == generator].sort_values("insert_after")
+        if line.empty:
+            continue
         depths = line["insert_after"].to_numpy(dtype=np.float64) + 0.08 * (place - (len(generators) - 1) / 2)
         values, low, high = (line[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high"))
         colour = PALETTE[place % len(PALETTE)]
         # On a logarithmic axis a bar that reaches 0 would have no end: it ends at a tenth of its point.
-        ax.vlines(depths, np.maximum(low, values / 10), high, color=colour, linewidth=1.2, alpha=0.7)
+        ends = low if sizes is not None else np.maximum(low, values / 10)
+        ax.vlines(depths, ends, high, color=colour, linewidth=1.2, alpha=0.7)
         ax.plot(depths, values, color=colour, linewidth=1.3, label=NAMES[str(generator)])
         for x, record in zip(depths, line.to_dict("records"), strict=True):
             point = (str(record["task"]), str(generator), int(str(record["insert_after"])))
