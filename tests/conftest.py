@@ -1,6 +1,7 @@
 """Tiny random backbones of every family, toy tasks and options shared by all tests; no network, no weights."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from tiny import MASKED, TINY, make_tiny
 
 from transferkit.backbones import Backbone
+from transferkit.figures.style import SETTINGS
 from transferkit.tasks.base import Label, LocalData, Sizes, Task
 
 torch.set_num_threads(1)  # tiny models: a second thread only waits
@@ -29,6 +31,14 @@ def reference(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def regen(request: pytest.FixtureRequest) -> bool:
     return request.config.getoption("--regen")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_fonts() -> Iterator[None]:
+    """Reports are written twice as fast; the test of equal bytes takes the real fonts again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SETTINGS, "pdf.fonttype", 3)
+        yield
 
 
 @pytest.fixture(scope="session", params=TINY)

@@ -20,7 +20,6 @@ from matplotlib.text import Text as Written
 from transferkit import report
 from transferkit.chapters import analyses, chapters_for, find_analysis
 from transferkit.errors import InputError
-from transferkit.figures.style import SETTINGS
 from transferkit.indicators import BY_NAME
 from transferkit.interop import import_checkout, su2022
 from transferkit.report import Drawing, Table, Text
@@ -301,9 +300,7 @@ def test_the_paragraph_holds_the_published_numbers(published):
 @pytest.mark.published
 def test_the_published_report_is_whole(published, tmp_path_factory):
     built = report.build(published, chapters_for("su2022"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(SETTINGS, "pdf.fonttype", 3)
-        page = report.write(built, tmp_path_factory.mktemp("out") / "report")
+    page = report.write(built, tmp_path_factory.mktemp("out") / "report")
     assert [section.slug for section in built.sections[:2]] == ["paper-matrix", "paper-table"]
     text = page.read_text(encoding="utf-8")
     assert "77 of 77 correlations agree within 0.001" in text

@@ -34,7 +34,6 @@ from interop.checkouts import (
 from transferkit import cli, report
 from transferkit.artifacts import Prompt
 from transferkit.backbones import Backbone
-from transferkit.figures.style import SETTINGS
 from transferkit.indicators import BY_NAME
 from transferkit.interop import find_collection, import_checkout, import_prompt, read_array, read_peft, write_peft
 from transferkit.report import writing
@@ -206,10 +205,7 @@ def test_the_page_says_what_is_not_there(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_figure_of_a_checkout_is_written(
-    folder: Path, place: Path, tool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(SETTINGS, "pdf.fonttype", 3)  # twice as fast
+def test_every_figure_of_a_checkout_is_written(folder: Path, place: Path, tool: Callable[..., Any]) -> None:
     done = tool("analyze", folder / "downloads" / NAME, "--out", "out")
     assert done.code == 0, done.err
     figures = sorted(Path("out/figures").glob("*.svg"))

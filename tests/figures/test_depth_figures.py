@@ -101,12 +101,12 @@ def names(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-@pytest.fixture(params=DRAWN)
+@pytest.fixture(scope="module", params=DRAWN)
 def name(request):
     return request.param
 
 
-@pytest.fixture(params=[TASKS[:1], TASKS, ("a", "b", "c", "d")], ids=len)
+@pytest.fixture(scope="module", params=[TASKS[:1], TASKS, ("a", "b", "c", "d")], ids=len)
 def drawn(request, name):
     with style():
         yield DRAWN[name](request.param, LONG)
@@ -125,13 +125,12 @@ def test_every_text_lies_within_the_figure_and_covers_no_other(drawn, monkeypatc
     figure = of(drawn)
     written = texts_of(figure, monkeypatch)
     width, height = figure.canvas.get_width_height()
-    for text in written:
-        box = text.get_window_extent()
+    boxes = {text: text.get_window_extent() for text in written}
+    for text, box in boxes.items():
         is_inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
         assert is_inside, (text.get_text(), box)
         assert text.get_fontsize() >= 6
-    for one, other in combinations(dict.fromkeys(written), 2):
-        a, b = (text.get_window_extent() for text in (one, other))
+    for (one, a), (other, b) in combinations(boxes.items(), 2):
         across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
         assert min(across, down) <= 1, (one.get_text(), other.get_text())
 

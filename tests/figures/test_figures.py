@@ -152,7 +152,7 @@ DRAWN = {
 }
 
 
-@pytest.fixture(params=DRAWN)
+@pytest.fixture(scope="module", params=DRAWN)
 def drawn(request):
     with style():
         yield request.param, DRAWN[request.param]().get_figure(root=True)

@@ -49,8 +49,8 @@ def one_by_one(backbone: Backbone, entrant: Entrant, task: Task = WRITING) -> li
 def test_what_the_loss_has_read_is_not_read_again_for_the_writing(
     writer: Backbone, beams: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = dataclasses.replace(WRITING, answer=Answer(max_new_tokens=6, beams=beams))
-    asked = PROMPTS if beams == 1 else PROMPTS[:4]
+    task = dataclasses.replace(WRITING, answer=Answer(max_new_tokens=4, beams=beams))
+    asked = PROMPTS if beams == 1 else PROMPTS[:3]
     said, known = [], []
     monkeypatch.setattr(
         texts,

@@ -85,7 +85,7 @@ def test_the_rows_at_the_early_step_are_kept(tiny_bert: Backbone, tmp_path: Path
     "placement", [Placement(), Placement(where="end"), Placement(entry="block", insert_after=2, where="after_first")]
 )
 def test_what_is_kept_scores_what_the_history_says(tiny: Backbone, tmp_path: Path, placement: Placement) -> None:
-    toy = Toy.of(tiny, toy_recipe(placement=placement))
+    toy = Toy.of(tiny, toy_recipe(placement=placement, steps=4, evaluate_every=2))
     prompt, _ = toy.run(tmp_path)
     entrant = Entrant(torch.from_numpy(prompt.vectors), placement)
     (logits,) = class_scores(tiny, toy.readout, toy.data.selection, [entrant], batch_size=32)
@@ -329,8 +329,15 @@ RESUMED: list[Recipe] = [
 ]
 
 
-@pytest.mark.parametrize("number", range(len(RESUMED)))
-@pytest.mark.parametrize("family", ["bert", "modernbert", "gpt2", "t5"])
+@pytest.mark.parametrize(
+    ("family", "number"),
+    [
+        *(("bert", number) for number in range(len(RESUMED))),
+        *(("modernbert", number) for number in (0, 3)),
+        *(("gpt2", number) for number in (1, 2)),
+        *(("t5", number) for number in (3, 4)),
+    ],
+)
 def test_interrupted_equals_undisturbed(family: str, tmp_path: Path, number: int) -> None:
     toy = Toy.of(make_tiny(family), RESUMED[number], seed=number)
     whole, _ = toy.run(tmp_path / "whole")

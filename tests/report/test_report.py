@@ -74,10 +74,8 @@ def report(results):
 
 @pytest.fixture(scope="module")
 def folder(report, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(SETTINGS, "pdf.fonttype", 3)  # twice as fast; the test of equal bytes keeps the real one
-        few = dict(list(report.cards.items())[:2])  # all cards are drawn alike, and take long
-        return write(dataclasses.replace(report, cards=few), tmp_path_factory.mktemp("out") / "report").parent
+    few = dict(list(report.cards.items())[:2])  # all cards are drawn alike, and take long
+    return write(dataclasses.replace(report, cards=few), tmp_path_factory.mktemp("out") / "report").parent
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +186,8 @@ def test_text_is_escaped_everywhere(tmp_path):
     assert r"x\_y \& z" in (tmp_path / "r" / "tables" / "t.tex").read_text()
 
 
-def test_the_same_report_gives_the_same_bytes_and_keeps_what_is_not_its_own(results, tmp_path):
+def test_the_same_report_gives_the_same_bytes_and_keeps_what_is_not_its_own(results, tmp_path, monkeypatch):
+    monkeypatch.setitem(SETTINGS, "pdf.fonttype", 42)  # as it is outside of tests
     report = Report(title="R", sections=(Section(title="S", slug="s", parts=(drawing_of(results), table_of())),))
     first = write(report, tmp_path / "r").parent
     before = {path.relative_to(first): path.read_bytes() for path in first.rglob("*") if path.is_file()}
