@@ -71,11 +71,14 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
     reported = {text_hash(text) for text in report.texts}
     first = {text_hash(text): i for i, text in reversed(list(enumerate(train.texts)))}  # of equal texts one is kept
     own = sorted(i for text, i in first.items() if text not in reported)
-    drawn, selected = _draw(task, train.gold, rng.permutation(np.array(own, dtype=np.int64)))
+    pool = rng.permutation(np.array(own, dtype=np.int64))
+    drawn, selected = _draw(task, train.gold, pool)
     notes = {
         "dropped_from_training": len(train.texts) - len(own),
         "unlabelled": train.notes["unlabelled"] + report.notes["unlabelled"],
     }
+    if unseen := len(set(train.gold[pool].tolist()) - set(train.gold[drawn].tolist())):
+        notes["classes_not_trained_on"] = unseen  # rare ones, of which a proportional draw takes none
     splits: dict[Split, Examples] = {
         "train": _take(train, drawn, notes),
         "selection": _take(train, selected, notes),

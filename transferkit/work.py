@@ -100,7 +100,7 @@ class Workshop:
         if len(specs) > 1:
             label = f"{len(specs)} prompts together · {backbone.spec.name}"
         found = train_together(jobs, backbone, room=self.room, progress=lambda n: advance(n, label))
-        begun = time.process_time() - (time.process_time() - begun) / len(specs)  # each its share
+        begun = _shared(begun, len(specs))
         together: dict[str, object] = {"trained_together": len(specs)} if len(specs) > 1 else {}
         for job, one in zip(jobs, found, strict=True):
             if isinstance(one, RunError):
@@ -112,7 +112,8 @@ class Workshop:
                 LOG.warning("%s: %s", self.store.path(job.spec).name, alarm)
             truncated = job.data.train.n_truncated
             cost = training_cost(job, backbone)
-            self._put(job.spec, prompt, begun, health=health, n_truncated=truncated, cost=cost, **together)
+            before = cast("float", health.pop("cpu_seconds_before"))  # spent by processes that were killed
+            self._put(job.spec, prompt, begun - before, health=health, n_truncated=truncated, cost=cost, **together)
             self.store.clear_scratch(key(job.spec))
 
     def _make_scores(self, group: Group, advance: Advance) -> None:
@@ -135,6 +136,7 @@ class Workshop:
             room = 0 if entrant.vectors is None else room_of(entrant.placement, len(entrant.vectors))
             alike.setdefault((room, entrant.placement.insert_after), []).append((spec, entrant))
         for (room, depth), pairs in alike.items():
+            begun = time.process_time()
             encoded = self.supplies.encoded(task, split, backbone, specs[0], room)
             encoded = self.supplies.with_states(encoded, backbone, depth, n_visits=len(pairs))
             measure = partial(
@@ -147,6 +149,7 @@ class Workshop:
                 progress=lambda n: advance(n, f"{task.name} · {backbone.spec.name}"),
             )
             scores = self.room.fit(BATCH, lambda size, of=measure: of(batch_size=size))
+            begun = _shared(begun, len(pairs))
             for (spec, _), score in zip(pairs, scores, strict=True):
                 if math.isfinite(score.metrics["loss"]):
                     self._put(spec, score, begun)
@@ -161,6 +164,7 @@ class Workshop:
         pairs = self._entrants(specs, backbone)
         entrants = [entrant for _, entrant in pairs]
         found = activated(backbone, entrants, specs[0].site, readout=readout)
+        begun = _shared(begun, len(pairs))
         for (spec, _), neurons in zip(pairs, found, strict=True):
             self._put(spec, neurons, begun)
             advance(1, backbone.spec.name)
@@ -198,7 +202,7 @@ class Workshop:
                 progress=lambda n: advance(n, f"{task.name} · {backbone.spec.name}"),
             )
             found = self.room.fit(BATCH, lambda size, of=measure: of(batch_size=size))
-            begun = time.process_time() - (time.process_time() - begun) / len(pairs)  # each its share
+            begun = _shared(begun, len(pairs))
             for (spec, _), influence in zip(pairs, found, strict=True):
                 self._put(spec, influence, begun)
 
@@ -237,3 +241,9 @@ class Workshop:
         backbone = self.supplies.at_hand
         device = torch.device("cpu") if backbone is None else backbone.device
         return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _shared(begun: float, n: int) -> float:
+    """Return when each of n artifacts made together would have begun, were its share of the CPU time all it took."""
+    now = time.process_time()
+    return now - (now - begun) / n

@@ -32,7 +32,9 @@ def points(tasks=TASKS):
 
 def scores(tasks=TASKS):
     low = {"low": lambda rows: rows["score"] - 0.04, "high": lambda rows: rows["score"] + 0.05}
-    return points(tasks).assign(score=lambda rows: 0.7 + 0.022 * rows["insert_after"], **low, **{"no prompt": 0.65})
+    return points(tasks).assign(
+        score=lambda rows: 0.7 + 0.022 * rows["insert_after"], **low, **{"no prompt": 0.65, "majority": 0.5}
+    )
 
 
 def influence(tasks=TASKS):
@@ -82,6 +84,7 @@ DRAWN = {
     ),
     "block_lines": lambda tasks, title: figures.block_lines(blocks(tasks), title=title),
     "convergence": lambda tasks, title: figures.convergence(curves(tasks), title=title),
+    "layers": lambda tasks, title: [figures.layers(scores(tasks), title=title)],
 }
 
 
@@ -153,6 +156,7 @@ def test_axes_have_a_few_numbers_that_say_what_they_are(drawn):
 def test_legends_name_every_line_once(tasks):
     depths = [str(k) for k in DEPTHS]
     assert names(of(DRAWN["trade_off"](tasks, None))) == ["plain prompt", "bottleneck", "no prompt"]
+    assert names(of(DRAWN["layers"](tasks, None))) == ["plain prompt", "bottleneck", "no prompt", "majority"]
     assert sorted(names(of(DRAWN["block_lines"](tasks, None)))) == [*depths, "no prompt"]
     assert names(of(DRAWN["convergence"](tasks, None))) == depths
     for drawing in ("block_lines", "convergence"):

@@ -209,7 +209,7 @@ def test_batch_size_and_padding_change_nothing(name: str, batch_size: int) -> No
 def test_rows_brought_along_and_company_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     of, begun = case(name), []
     with_rows = influence._with_rows
-    monkeypatch.setattr(influence, "AT_ONCE", 1)
+    monkeypatch.setattr(influence, "MOST_BYTES", 1)
     monkeypatch.setattr(influence, "_with_rows", lambda *args: begun.append(with_rows(*args).stored_depth) or args[1])
     same(of.found[2::2], measure(of.readout, of.encoded, of.subjects[2::2]))
     assert {1, 2} <= set(begun)

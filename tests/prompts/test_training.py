@@ -1,6 +1,7 @@
 """Only the prompt moves, by the right gradient; an interrupted run ends bit for bit like an undisturbed one."""
 
 import dataclasses
+import itertools
 import math
 import random
 from collections.abc import Callable
@@ -357,7 +358,27 @@ def test_a_finished_run_is_not_run_again(tiny_bert: Backbone, tmp_path: Path) ->
     again, health_again = toy.run(tmp_path, done.append)
     assert done == [12]
     assert np.array_equal(whole.vectors, again.vectors)
+    assert health.pop("cpu_seconds_before") == 0 < health_again.pop("cpu_seconds_before")
     assert health_again == health
+
+
+def test_the_cpu_time_of_killed_processes_is_counted(
+    tiny_bert: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys = [Toy.of(tiny_bert, toy_recipe(), seed=seed) for seed in range(2)]
+    jobs = [toy.job(tmp_path / str(seed)) for seed, toy in enumerate(toys)]
+    seconds = itertools.count(step=10)
+    monkeypatch.setattr(training.time, "process_time", lambda: next(seconds))
+    steps_done = itertools.count(1)
+    with pytest.raises(KeyboardInterrupt):
+        train_together(jobs, tiny_bert, progress=lambda _n: kill_at(18, next(steps_done)))
+    found = train_together(jobs, tiny_bert)
+    assert [health["cpu_seconds_before"] for _, health in found] == [10.0, 10.0]  # two evaluations, each shared by two
+
+
+def kill_at(last: int, step: int) -> None:
+    if step == last:
+        raise KeyboardInterrupt
 
 
 def test_patience_that_ran_out_stays_run_out(

@@ -143,6 +143,14 @@ def test_a_proportional_draw_counts_all_classes_together(
     assert classes_of(splits["selection"], len(counts)) == list(selection) == proportional(counts, sum(selection))
 
 
+def test_a_rare_class_that_a_proportional_draw_passes_over_is_noted(tmp_path: Path) -> None:
+    splits = load(drawn_task(tmp_path, (80, 2, 80), Sizes(train=20, selection=20, draw="proportional")))
+    assert classes_of(splits["train"], 3) == [9, 0, 11]
+    assert splits["train"].notes["classes_not_trained_on"] == 1
+    splits = load(drawn_task(tmp_path, (80, 20, 80), Sizes(train=20, selection=20, draw="proportional")))
+    assert "classes_not_trained_on" not in splits["train"].notes
+
+
 def test_a_draw_per_class_counts_each(tmp_path: Path) -> None:
     splits = load(drawn_task(tmp_path, (30, 80, 25), Sizes(train=16, selection=9, report=4, draw="per_class")))
     assert classes_of(splits["train"], 3) == [16, 16, 16]

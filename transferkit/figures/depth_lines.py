@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from transferkit.figures.depths import MOST_TICKS, in_percent, legend_below, panel_size
 from transferkit.figures.style import QUIET, depth_colours, panel_grid
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -22,8 +22,6 @@ QUANTITIES = {
 }
 TIMES = {"step": "step", "seconds": "CPU-seconds"}
 NOTHING = "no prompt"
-MOST_TICKS = 6
-WIDTH = 4.2  # of all panels together, at least, in inches
 
 
 def block_lines(blocks: pd.DataFrame, *, figure: Figure | None = None, title: str | None = None) -> list[list[Axes]]:
@@ -98,30 +96,3 @@ def _finished(figure: Figure, grid: list[list[Axes]], title: str) -> list[list[A
     figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
     legend_below(figure, [ax for row in grid for ax in row], title="blocks below the prompt")
     return grid
-
-
-def panel_size(n_across: int, height: float) -> tuple[float, float]:
-    """Return the size of a panel, in inches: wide enough, where there are few, for the title and legend of them all."""
-    return max(2.3, WIDTH / max(1, n_across)), height
-
-
-def in_percent(ax: Axes) -> None:
-    """Number an axis in per cent, with as many digits as its ticks have."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    ax.yaxis.set_major_locator(MaxNLocator(MOST_TICKS, steps=[1, 2, 5, 10]))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
-
-
-def legend_below(figure: Figure, panels: list[Axes], *, title: str | None = None) -> None:
-    """Name each line of some panels once below them, in as many columns as the figure has room for."""
-    named: dict[str, Artist] = {}
-    for ax in panels:
-        handles, labels = ax.get_legend_handles_labels()
-        named |= dict(zip(labels, handles, strict=True))
-    look = {"loc": "outside lower center", "fontsize": 8, "title": title, "title_fontsize": 8, "handlelength": 1.6}
-    for n_columns in range(len(named), 0, -1):
-        legend = figure.legend(list(named.values()), list(named), ncols=n_columns, columnspacing=1.2, **look)
-        if n_columns == 1 or legend.get_window_extent().width <= 0.98 * figure.bbox.width:
-            break
-        legend.remove()

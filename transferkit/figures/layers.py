@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.figures.style import PALETTE, QUIET, small_panels, tip
+from transferkit.figures.depths import generator_lines, in_percent, legend_below, panel_size
+from transferkit.figures.style import QUIET, small_panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACROSS = 3
-NAMES = {"none": "plain prompt", "bottleneck": "bottleneck", "average_pool": "average pool", "max_pool": "max pool"}
 FLOORS = {"no prompt": "--", "majority": ":"}
 
 
@@ -22,8 +22,8 @@ def layers(points: pd.DataFrame, *, figure: Figure | None = None, title: str | N
     """Draw the score over the number of blocks below the prompt, with intervals and what needs no training.
 
     Args:
-        points: columns task, generator, insert_after, score, low, high, no prompt and majority (`Results.layers` of one
-            backbone).
+        points: columns task, generator, insert_after, score, low, high, no prompt and majority
+            (`Results.depths.scores` of one backbone).
         figure: where to draw; a new figure by default.
         title: a plain one by default.
 
@@ -31,39 +31,26 @@ def layers(points: pd.DataFrame, *, figure: Figure | None = None, title: str | N
         The panels' axes, in the order of the tasks.
     """
     tasks = list(dict.fromkeys(points["task"]))
-    figure, panels = small_panels(tasks, ACROSS, (3.1, 2.4), figure)
+    figure, panels = small_panels(tasks, ACROSS, panel_size(min(ACROSS, len(tasks)), 2.4), figure)
+    generators = list(dict.fromkeys(points["generator"]))
     for ax, task in zip(panels, tasks, strict=False):
-        _panel(ax, points[points["task"] == task])
+        rows = points[points["task"] == task]
+        generator_lines(ax, rows.assign(value=rows["score"]), generators, said="{:.1%}".format)
+        draw_floors(ax, rows)
+        in_percent(ax)
+        ax.grid(axis="y")
+        ax.tick_params(labelsize=7)
     for ax in panels[-min(ACROSS, len(panels)) :]:  # the lowest panel of each column
         ax.set_xlabel("blocks below the prompt")
     figure.supylabel("score", fontsize=9)
     figure.suptitle(title or "Score by depth", fontsize=10, fontweight="bold", x=0.01, ha="left")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(5, max(1, len(labels))), fontsize=8)
+    legend_below(figure, panels)
     return panels
 
 
-def _panel(ax: Axes, rows: pd.DataFrame) -> None:
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-    generators = list(dict.fromkeys(rows["generator"]))
-    for place, generator in enumerate(generators):
-        line = rows[rows["generator"] == generator].sort_values("insert_after")
-        depths = line["insert_after"].to_numpy(dtype=np.float64) + 0.08 * (place - (len(generators) - 1) / 2)
-        scores, low, high = (line[name].to_numpy(dtype=np.float64) for name in ("score", "low", "high"))
-        colour = PALETTE[place % len(PALETTE)]
-        ax.vlines(depths, low, high, color=colour, linewidth=1.2, alpha=0.7)
-        ax.plot(depths, scores, color=colour, marker="o", markersize=4, linewidth=1.4, label=NAMES[str(generator)])
-        for x, depth, score, ends in zip(
-            depths, line["insert_after"], scores, zip(low, high, strict=True), strict=True
-        ):
-            said = f"after {depth} blocks: {100 * score:.1f} % [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
-            tip(ax.plot(x, score, linestyle="", marker="o", markersize=4, color=colour)[0], said)
+def draw_floors(ax: Axes, rows: pd.DataFrame) -> None:
+    """Draw the scores that need no training as level lines, those that the rows have."""
     for name, style in FLOORS.items():
-        floor = float(rows[name].iloc[0])
+        floor = float(rows[name].iloc[0]) if name in rows else np.nan
         if not np.isnan(floor):
             ax.axhline(floor, color=QUIET, linestyle=style, linewidth=1.1, label=name)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ax.grid(axis="y")
-    ax.tick_params(labelsize=7)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.figures.depth_lines import MOST_TICKS, in_percent, legend_below, panel_size
-from transferkit.figures.layers import NAMES
-from transferkit.figures.style import PALETTE, QUIET, panel_grid, tip
+from transferkit.figures.depths import MOST_TICKS, generator_lines, in_percent, legend_below, panel_size
+from transferkit.figures.layers import draw_floors
+from transferkit.figures.style import panel_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,46 +54,22 @@ def trade_off(
     sizes = _sizes(costs)
     generators = list(dict.fromkeys([*scores["generator"], *influence["generator"]]))
     for column, task in enumerate(tasks):
-        of_task = scores[scores["task"] == task].assign(quantity="score", value=lambda rows: rows["score"])
-        _panel(grid[0][column], of_task, generators, sizes=sizes)
-        _floor(grid[0][column], of_task)
-        for place, quantity in enumerate(list(ROWS)[1:], 1):
+        top, *lower = (row[column] for row in grid)
+        rows = scores[scores["task"] == task]
+        size_of = partial(_size_of, sizes, task)
+        generator_lines(top, rows.assign(value=rows["score"]), generators, said="{:.1%}".format, size_of=size_of)
+        in_percent(top)
+        draw_floors(top, rows.drop(columns="majority", errors="ignore"))
+        for ax, quantity in zip(lower, list(ROWS)[1:], strict=True):
             chosen = (influence["task"] == task) & (influence["quantity"] == quantity)
-            _panel(grid[place][column], influence[chosen], generators, sizes=None)
-            _logarithmic(grid[place][column])
-        _distances(grid[0][column], influence)
+            generator_lines(ax, influence[chosen], generators, lowest=0.1)
+            _logarithmic(ax)
+            ax.set_xlim(top.get_xlim())  # a quantity that is not defined at every depth leaves the others' places free
+        _distances(top, influence)
         grid[-1][column].set_xlabel("blocks below the prompt")
     figure.suptitle(title or "Trade-off by depth", fontsize=10, fontweight="bold", x=0.01, ha="left")
     legend_below(figure, grid[0])
     return grid
-
-
-def _panel(
-    ax: Axes, rows: pd.DataFrame, generators: list[str], *, sizes: dict[tuple[str, str, int], float] | None
-) -> None:
-    """Draw a line per generator, of one colour in every panel; sizes of markers are those of the score."""
-    from matplotlib.ticker import MaxNLocator
-
-    for place, generator in enumerate(generators):
-        line = rows[rows["generator"] == generator].sort_values("insert_after")
-        if line.empty:
-            continue
-        depths = line["insert_after"].to_numpy(dtype=np.float64) + 0.08 * (place - (len(generators) - 1) / 2)
-        values, low, high = (line[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high"))
-        colour = PALETTE[place % len(PALETTE)]
-        # On a logarithmic axis a bar that reaches 0 would have no end: it ends at a tenth of its point.
-        ends = low if sizes is not None else np.maximum(low, values / 10)
-        ax.vlines(depths, ends, high, color=colour, linewidth=1.2, alpha=0.7)
-        ax.plot(depths, values, color=colour, linewidth=1.3, label=NAMES[str(generator)])
-        for x, record in zip(depths, line.to_dict("records"), strict=True):
-            point = (str(record["task"]), str(generator), int(str(record["insert_after"])))
-            size = 4.5 if sizes is None else sizes.get(point, SMALLEST)
-            said = f"after {point[2]} blocks: {record['value']:.3g} [{record['low']:.3g}, {record['high']:.3g}]"
-            (marker,) = ax.plot(x, record["value"], linestyle="", marker="o", markersize=size, color=colour)
-            tip(marker, said)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if sizes is not None:
-        in_percent(ax)
 
 
 def _logarithmic(ax: Axes) -> None:
@@ -120,10 +96,8 @@ def _sizes(costs: pd.DataFrame | None) -> dict[tuple[str, str, int], float]:
     }
 
 
-def _floor(ax: Axes, rows: pd.DataFrame) -> None:
-    floor = float(rows["no prompt"].iloc[0])
-    if not np.isnan(floor):
-        ax.axhline(floor, color=QUIET, linestyle="--", linewidth=1.1, label="no prompt")
+def _size_of(sizes: dict[tuple[str, str, int], float], task: str, generator: str, depth: int) -> float:
+    return sizes.get((task, generator, depth), SMALLEST)
 
 
 def _distances(ax: Axes, influence: pd.DataFrame) -> None:

@@ -36,7 +36,9 @@ from transferkit.readouts.embedding import pool_mean
 from transferkit.readouts.label_words import LabelWords
 from transferkit.shapes import FloatArray, IntArray
 
-AT_ONCE = 16  # prompts whose rows behind every block are in memory together
+MOST_BYTES = (
+    2**30
+)  # of rows behind every block, of all prompts together, that are in memory until probes have read them
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,10 @@ def measure_influence(
         progress: called with the number of (prompt, example) pairs done.
     """
     found: list[Influence] = []
-    for begin in range(0, len(subjects), AT_ONCE):
-        some = subjects[begin : begin + AT_ONCE]
+    a_subject = 4 * len(encoded) * (readout.backbone.n_blocks + 1) * readout.backbone.width
+    at_once = max(1, MOST_BYTES // a_subject)
+    for begin in range(0, len(subjects), at_once):
+        some = subjects[begin : begin + at_once]
         gathered, order = _forward(readout, encoded, some, batch_size, progress)
         for subject, one in zip(some, gathered, strict=True):
             gradients: dict[str, FloatArray] = {}

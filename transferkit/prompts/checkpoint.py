@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transferkit.prompts.runs import Run
 
 FILE = "training.safetensors"
-FACTS = {"step", "stale", "best_rank", "best_classes", "history", "seconds", "optimizer"}
+FACTS = {"step", "stale", "best_rank", "best_classes", "history", "seconds", "cpu_seconds", "optimizer"}
 KEPT = ("vectors", "best", "early")
 
 
@@ -84,6 +84,7 @@ def _restore(run: "Run", tensors: dict[str, Tensor], facts: dict) -> None:
     run.step, run.stale, run.best_classes = facts["step"], facts["stale"], facts["best_classes"]
     run.best_rank = (facts["best_rank"][0], facts["best_rank"][1])
     run.history, run.seconds = facts["history"], facts["seconds"]
+    run.cpu_seconds = run.cpu_seconds_before = facts["cpu_seconds"]
     moments = {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
     whole = run.optimizer.state_dict()
     run.optimizer.load_state_dict({**whole, "state": {0: {**moments, **facts["optimizer"]}}})

@@ -61,7 +61,9 @@ class Run:
     """All that changes while a prompt is trained, and so all that a resumed run needs.
 
     What learns is one flat vector: the rows of a prompt, or the weights of a generator. `decays` says which of its
-    numbers weight decay shrinks, where the optimiser does not see to it.
+    numbers weight decay shrinks, where the optimiser does not see to it. `seconds` are those of the clock between
+    evaluations; `cpu_seconds` is its share of the processes' time, of which `cpu_seconds_before` was spent by processes
+    that were killed.
     """
 
     vectors: nn.Parameter
@@ -75,6 +77,8 @@ class Run:
     stale: int = 0
     history: list[dict[str, Cell]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    cpu_seconds_before: float = 0.0
     decays: Float[Tensor, "N"] | None = None
 
     @classmethod
@@ -140,6 +144,7 @@ def finished(job: Job, backbone: Backbone, run: Run, room: Room) -> tuple[Prompt
     health: dict[str, object] = {
         "alarms": find_alarms(run.history, n_classes=n_classes, predicted_classes=run.best_classes, sight=sight),
         "seconds": [round(s, 3) for s in run.seconds],
+        "cpu_seconds_before": round(run.cpu_seconds_before, 3),
         "steps": run.step,
     }
     if sight.window is not None:

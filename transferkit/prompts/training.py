@@ -71,6 +71,7 @@ def train_together(
     room = room or Room()
     with torch.random.fork_rng(devices=[backbone.device] if backbone.device.type == "cuda" else []):
         torch.manual_seed(jobs[0].spec.seed)
+        begun = time.process_time()
         courses = _begin(jobs, backbone, room, progress)
         while active := [course for course in courses if not course.is_over]:
             taken = [(c.job, c.run, next(c.batches)) for c in active]
@@ -80,6 +81,10 @@ def train_together(
                     course.run = Run.begin(course.job, backbone)  # tried again, it begins anew
                 progress(1)
             if any(not course.losses for course in active):  # one was evaluated
+                now = time.process_time()
+                for course in active:
+                    course.run.cpu_seconds += (now - begun) / len(active)
+                begun = now
                 _save(courses)
         if len(jobs) > 1:  # each by itself as well, for whoever is killed while results are put away one by one
             for course in courses:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from transferkit import figures
-from transferkit.figures.layers import NAMES
+from transferkit.figures.depths import NAMES
 from transferkit.report.page import Drawing, Part, Table
 from transferkit.report.words import slug, snippet
 from transferkit.results import Results
