@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from transferkit.chapters import chapters_for, chapters_of, find_analysis
+from transferkit.statistics import order_p
 
 ANALYSIS = find_analysis("lpt2022_layers")
 
@@ -46,28 +47,32 @@ def test_rank_correlations_are_those_of_scipy_meant_over_tasks() -> None:
         assert table.loc[name, "rho"] == pytest.approx(np.mean(each))
         assert -1 <= table.loc[name, "low"] <= table.loc[name, "rho"] <= table.loc[name, "high"] <= 1
         assert table.loc[name, ["n_tasks", "n_depths"]].tolist() == [3, 6]
+        assert table.loc[name, "p"] == order_p(of_one["value"].to_numpy().reshape(3, 6))
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "signal", "influence"),
+    ("rho", "p", "signal", "influence"),
     [
-        (0.5, 0.9, "as asked", "the opposite"),
-        (-0.9, -0.5, "the opposite", "as asked"),
-        (-0.1, 0.5, *["cannot be told"] * 2),
+        (0.7, 0.04, "as asked", "the opposite"),
+        (-0.7, 0.04, "the opposite", "as asked"),
+        (0.7, 0.06, *["cannot be told"] * 2),
     ],
 )
-def test_the_sentence_says_which_half_of_the_trade_off_shows(
-    low: float, high: float, signal: str, influence: str
-) -> None:
-    row = {"backbone": "one", "generator": "plain prompt", "rho": (low + high) / 2, "low": low, "high": high}
+def test_the_sentence_says_which_half_of_the_trade_off_shows(rho: float, p: float, signal: str, influence: str) -> None:
+    row = {"backbone": "one", "generator": "plain prompt", "rho": rho, "p": p}
     names = [ANALYSIS.CLAIMS[name] for name in ("signal_initial", "removed")]
     said = ANALYSIS.sentence(pd.DataFrame([{**row, "quantity": name} for name in names]))
-    rho = f"{abs((low + high) / 2):.2f}"
-    assert re.search(rf"signal .{rho} \({signal}\), influence .{rho} \({influence}\)", said)
+    assert re.search(rf"signal .{abs(rho):.2f} \({signal}\), influence .{abs(rho):.2f} \({influence}\)", said)
     assert (
         "influence"
         not in ANALYSIS.sentence(pd.DataFrame([{**row, "quantity": names[0]}])).split(": ", 1)[1].split(".")[0]
     )
+
+
+def test_depths_that_a_task_lacks_are_left_out() -> None:
+    frame = swept(tasks=2, depths=6)
+    table = ANALYSIS.trade_off(results_of(frame[(frame["task"] != "t1") | (frame["insert_after"] != 3)]))
+    assert (table["n_depths"] == 5).all()
 
 
 def test_three_depths_say_nothing() -> None:
