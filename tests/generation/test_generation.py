@@ -66,7 +66,7 @@ def test_writing_is_the_argmax_of_the_stock_model(writer: Backbone, placement: P
     groups = None if prompt is None else prompt.unsqueeze(0)
     found = write_tokens(writer, batch_of(writer), groups, placement, ANSWER)
     assert found == literal(writer, prompt, placement.where)
-    assert [write_tokens(writer, batch_of(writer, i), groups, placement, ANSWER)[0] for i in range(5)] == found
+    assert [write_tokens(writer, batch_of(writer, i), groups, placement, ANSWER)[0] for i in (0, 1)] == found[:2]
     said = [writer.tokenizer.decode(tokens, skip_special_tokens=True).strip() for tokens in found]
     assert write(writer, batch_of(writer), groups, placement, ANSWER) == said
 
@@ -105,7 +105,7 @@ def test_writing_behind_a_prompt_above_the_words_is_the_argmax_of_our_stack(
         expected = own_loop(writer, prompt, placement)
     found = write_tokens(writer, batch_of(writer), prompt[None], placement, ANSWER)
     assert found == expected
-    assert [write_tokens(writer, batch_of(writer, i), prompt[None], placement, ANSWER)[0] for i in range(5)] == found
+    assert [write_tokens(writer, batch_of(writer, i), prompt[None], placement, ANSWER)[0] for i in (0, 1)] == found[:2]
 
 
 @pytest.mark.parametrize("insert_after", [4, 5, 6])
