@@ -77,8 +77,8 @@ def load(task: Task, *, cache: Path | None = None) -> dict[Split, Examples]:
         "dropped_from_training": len(train.texts) - len(own),
         "unlabelled": train.notes["unlabelled"] + report.notes["unlabelled"],
     }
-    if unseen := len(set(train.gold[pool].tolist()) - set(train.gold[drawn].tolist())):
-        notes["classes_not_trained_on"] = unseen  # rare ones, of which a proportional draw takes none
+    if task.labels and (unseen := len(task.labels) - len(set(train.gold[drawn].tolist()))):
+        notes["classes_not_trained_on"] = unseen  # rare ones, or ones the training part lacks
     splits: dict[Split, Examples] = {
         "train": _take(train, drawn, notes),
         "selection": _take(train, selected, notes),

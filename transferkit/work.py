@@ -88,7 +88,9 @@ class Workshop:
     def _make_examples(self, group: Group, advance: Advance) -> None:
         for spec in group.specs:
             assert isinstance(spec, ExamplesSpec)
-            self._put(spec, self.supplies.examples(spec.task)[spec.split].artifact(), time.process_time())
+            begun = time.process_time()
+            examples = self.supplies.examples(spec.task)[spec.split].artifact()
+            self._put(spec, examples, _seconds(begun))
             advance(1, spec.task.name)
 
     def _make_prompts(self, group: Group, advance: Advance) -> None:
@@ -100,7 +102,9 @@ class Workshop:
         if len(specs) > 1:
             label = f"{len(specs)} prompts together · {backbone.spec.name}"
         found = train_together(jobs, backbone, room=self.room, progress=lambda n: advance(n, label))
-        begun = _shared(begun, len(specs))
+        healths = [one[1] for one in found if not isinstance(one, RunError)]
+        trained = sum(cast("float", h["cpu_seconds"]) - cast("float", h["cpu_seconds_before"]) for h in healths)
+        shared = (_seconds(begun) - trained) / len(specs)  # loading, filling, evaluating the start
         together: dict[str, object] = {"trained_together": len(specs)} if len(specs) > 1 else {}
         for job, one in zip(jobs, found, strict=True):
             if isinstance(one, RunError):
@@ -112,8 +116,8 @@ class Workshop:
                 LOG.warning("%s: %s", self.store.path(job.spec).name, alarm)
             truncated = job.data.train.n_truncated
             cost = training_cost(job, backbone)
-            before = cast("float", health.pop("cpu_seconds_before"))  # spent by processes that were killed
-            self._put(job.spec, prompt, begun - before, health=health, n_truncated=truncated, cost=cost, **together)
+            spent = cast("float", health["cpu_seconds"]) + shared
+            self._put(job.spec, prompt, spent, health=health, n_truncated=truncated, cost=cost, **together)
             self.store.clear_scratch(key(job.spec))
 
     def _make_scores(self, group: Group, advance: Advance) -> None:
@@ -123,7 +127,7 @@ class Workshop:
         examples = self.supplies.examples(task)
         for spec in specs:
             if isinstance(spec.source, Majority):
-                self._put(spec, majority_score(task, examples["train"].gold, examples[split].gold), begun)
+                self._put(spec, majority_score(task, examples["train"].gold, examples[split].gold), _seconds(begun))
         specs = [spec for spec in specs if not isinstance(spec.source, Majority)]
         if not specs:
             return
@@ -135,6 +139,7 @@ class Workshop:
         for spec, entrant in self._entrants(specs, backbone):
             room = 0 if entrant.vectors is None else room_of(entrant.placement, len(entrant.vectors))
             alike.setdefault((room, entrant.placement.insert_after), []).append((spec, entrant))
+        loading = _seconds(begun, len(specs))
         for (room, depth), pairs in alike.items():
             begun = time.process_time()
             encoded = self.supplies.encoded(task, split, backbone, specs[0], room)
@@ -149,10 +154,10 @@ class Workshop:
                 progress=lambda n: advance(n, f"{task.name} · {backbone.spec.name}"),
             )
             scores = self.room.fit(BATCH, lambda size, of=measure: of(batch_size=size))
-            begun = _shared(begun, len(pairs))
+            spent = loading + _seconds(begun, len(pairs))
             for (spec, _), score in zip(pairs, scores, strict=True):
                 if math.isfinite(score.metrics["loss"]):
-                    self._put(spec, score, begun)
+                    self._put(spec, score, spent)
                 else:
                     self._fail(spec, RunError(f"{task.name}: the scores are not finite", fix='set dtype = "float32"'))
 
@@ -164,9 +169,9 @@ class Workshop:
         pairs = self._entrants(specs, backbone)
         entrants = [entrant for _, entrant in pairs]
         found = activated(backbone, entrants, specs[0].site, readout=readout)
-        begun = _shared(begun, len(pairs))
+        spent = _seconds(begun, len(pairs))
         for (spec, _), neurons in zip(pairs, found, strict=True):
-            self._put(spec, neurons, begun)
+            self._put(spec, neurons, spent)
             advance(1, backbone.spec.name)
 
     def _make_words(self, group: Group, advance: Advance) -> None:
@@ -176,7 +181,8 @@ class Workshop:
             begun = time.process_time()
             backbone = self._backbone(group, spec.readout.kind)
             prompt = self.supplies.prompt(spec.source.key)
-            self._put(spec, nearest_words(backbone, prompt, n_nearest=spec.n_nearest), begun)
+            words = nearest_words(backbone, prompt, n_nearest=spec.n_nearest)
+            self._put(spec, words, _seconds(begun))
             advance(1, backbone.spec.name)
 
     def _make_influence(self, group: Group, advance: Advance) -> None:
@@ -202,9 +208,9 @@ class Workshop:
                 progress=lambda n: advance(n, f"{task.name} · {backbone.spec.name}"),
             )
             found = self.room.fit(BATCH, lambda size, of=measure: of(batch_size=size))
-            begun = _shared(begun, len(pairs))
+            spent = _seconds(begun, len(pairs))
             for (spec, _), influence in zip(pairs, found, strict=True):
-                self._put(spec, influence, begun)
+                self._put(spec, influence, spent)
 
     # --- details -----------------------------------------------------------------------------------------------------
     def _backbone(self, group: Group, readout: ReadoutKind) -> Backbone:
@@ -227,11 +233,11 @@ class Workshop:
         self.store.fail(spec, str(error))
         LOG.error("%s: %s", self.store.path(spec).name, error)
 
-    def _put(self, spec: Spec, artifact: artifacts.Artifact, begun: float, **more: object) -> None:
+    def _put(self, spec: Spec, artifact: artifacts.Artifact, cpu_seconds: float, **more: object) -> None:
         meta = provenance.facts(
             device=self._device_name(),
             threads=torch.get_num_threads(),
-            cpu_seconds=round(time.process_time() - begun, 3),
+            cpu_seconds=round(cpu_seconds, 3),
             **more,
         )
         self.store.put(spec, artifact, meta=meta, overwrite=self.overwrite)
@@ -243,7 +249,6 @@ class Workshop:
         return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def _shared(begun: float, n: int) -> float:
-    """Return when each of n artifacts made together would have begun, were its share of the CPU time all it took."""
-    now = time.process_time()
-    return now - (now - begun) / n
+def _seconds(begun: float, n: int = 1) -> float:
+    """Return the CPU-seconds since then, of each of n artifacts its share."""
+    return (time.process_time() - begun) / n

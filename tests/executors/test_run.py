@@ -1,6 +1,7 @@
 """Filling a store: all of a study, only what is missing, and a note of what cannot be made."""
 
 import dataclasses
+import re
 import json
 import shutil
 from collections.abc import Iterator
@@ -508,7 +509,10 @@ def test_a_sweep_is_filled_read_and_reported(models: Path, tmp_path: Path) -> No
     built = report.build(results)
     (of_depth,) = [section for section in built.sections if section.slug == "depth"]
     page = report.write(dataclasses.replace(built, sections=(of_depth,), cards={}), tmp_path / "report")
-    assert "Score by depth" in page.read_text()
+    text = page.read_text()
+    assert "Score by depth" in text
+    assert "plain prompt, 1 sweep: " in text
+    assert re.search(r"in \d+ of 10 runs the selection score was highest at the last step", text)
     assert (page.parent / "tables" / "best-layers.csv").is_file()
     # What belongs to the sweep enters no matrix.
     assert len(results.prompt_specs()) == 4

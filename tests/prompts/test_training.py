@@ -478,6 +478,7 @@ def test_micro_batches_give_the_numbers_of_whole_ones(
         ("gemma3", Placement(entry="block", insert_after=2)),
         ("t5", Placement()),
         ("t5", Placement(where="end")),
+        ("t5", Placement(entry="block", insert_after=2)),
     ],
 )
 def test_prompts_trained_together_are_those_trained_alone(family: str, tmp_path: Path, placement: Placement) -> None:

@@ -44,7 +44,8 @@ def generator_lines(
         generators: all of the figure, so that points of one stand at the same side in every panel.
         said: how a value is written where a reader points at it.
         size_of: size of a point, in points, by generator and depth.
-        lowest: the share of a point's value that its bar reaches down to at most; above 0 for logarithmic axes.
+        lowest: the share of a point's value that its bar reaches down to at most, dotted where it is cut; above 0 for
+            logarithmic axes.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -56,8 +57,10 @@ def generator_lines(
         values, low, high = (line[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high"))
         at = depths + BESIDE * (place - (len(generators) - 1) / 2)
         colour = COLOURS[generator]
-        ends = np.maximum(low, lowest * values) if lowest else low
-        ax.vlines(at, ends, high, color=colour, linewidth=1.2, alpha=0.7)
+        is_cut = low < lowest * values if lowest else np.zeros(len(low), dtype=bool)
+        ends = np.where(is_cut, lowest * values, low)
+        for some, dashes in ((~is_cut, "-"), (is_cut, ":")):
+            ax.vlines(at[some], ends[some], high[some], color=colour, linewidth=1.2, alpha=0.7, linestyle=dashes)
         ax.plot(at, values, color=colour, linewidth=1.3, label=NAMES[generator])
         for x, depth, value, start, end in zip(at, depths, values, low, high, strict=True):
             size = size_of(generator, int(depth))

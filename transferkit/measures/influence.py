@@ -36,9 +36,7 @@ from transferkit.readouts.embedding import pool_mean
 from transferkit.readouts.label_words import LabelWords
 from transferkit.shapes import FloatArray, IntArray
 
-MOST_BYTES = (
-    2**30
-)  # of rows behind every block, of all prompts together, that are in memory until probes have read them
+MOST_BYTES = 2**30  # of rows behind every block, of all prompts together, kept until probes have read them
 
 
 @dataclass(frozen=True)

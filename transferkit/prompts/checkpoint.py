@@ -59,7 +59,11 @@ def load(path: Path, runs: Mapping[str, "Run"]) -> set[str]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         for key, run in runs.items():
             own = {name.removeprefix(f"{key}."): value for name, value in tensors.items() if name.startswith(f"{key}.")}
-            if key in facts and set(facts[key]) == FACTS and own["vectors"].shape == run.vectors.shape:
+            if (
+                key in facts
+                and set(facts[key]) | {"cpu_seconds"} == FACTS
+                and own["vectors"].shape == run.vectors.shape
+            ):
                 _restore(run, own, facts[key])
                 found.add(key)
         if found:
@@ -84,7 +88,7 @@ def _restore(run: "Run", tensors: dict[str, Tensor], facts: dict) -> None:
     run.step, run.stale, run.best_classes = facts["step"], facts["stale"], facts["best_classes"]
     run.best_rank = (facts["best_rank"][0], facts["best_rank"][1])
     run.history, run.seconds = facts["history"], facts["seconds"]
-    run.cpu_seconds = run.cpu_seconds_before = facts["cpu_seconds"]
+    run.cpu_seconds = run.cpu_seconds_before = facts.get("cpu_seconds", 0.0)  # older versions did not count them
     moments = {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
     whole = run.optimizer.state_dict()
     run.optimizer.load_state_dict({**whole, "state": {0: {**moments, **facts["optimizer"]}}})

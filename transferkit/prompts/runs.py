@@ -63,7 +63,7 @@ class Run:
     What learns is one flat vector: the rows of a prompt, or the weights of a generator. `decays` says which of its
     numbers weight decay shrinks, where the optimiser does not see to it. `seconds` are those of the clock between
     evaluations; `cpu_seconds` is its share of the processes' time, of which `cpu_seconds_before` was spent by processes
-    that were killed.
+    that were killed, up to their last evaluation and without what they loaded.
     """
 
     vectors: nn.Parameter
@@ -144,6 +144,7 @@ def finished(job: Job, backbone: Backbone, run: Run, room: Room) -> tuple[Prompt
     health: dict[str, object] = {
         "alarms": find_alarms(run.history, n_classes=n_classes, predicted_classes=run.best_classes, sight=sight),
         "seconds": [round(s, 3) for s in run.seconds],
+        "cpu_seconds": round(run.cpu_seconds, 3),
         "cpu_seconds_before": round(run.cpu_seconds_before, 3),
         "steps": run.step,
     }

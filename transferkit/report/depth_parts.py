@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 NOTHING = "no prompt"
 TRADE_OFF = (
-    "x: blocks k that run without the prompt P; above it the blocks between prompt and answer, D = L − k. Score: as "
-    "above; the larger the marker, the more arithmetic an example of a training step takes. Influence on the answer: "
-    "KL(p(y|x,P) ‖ p(y|x)) over the classes, in nats: what the prompt changes of the answer. Signal at the first step: "
-    "‖∂loss/∂P‖ of one example with the rows, or the network, that training began from: what of the label reaches the "
-    "prompt, per unit of its rows. Sensitivity: Σ_c ‖∂s_c/∂P‖², s_c the score of class c: how much the answer could "
-    "follow the prompt. Means over examples of the report split (gradients: of the first {n_gradients}), then over "
-    "seeds, with 95 % t intervals over {over}, which may reach below zero where they are wide; a bar ends at a tenth "
-    "of its point at least. The CSV holds more: swapped, KL(p(y|x,P) ‖ p(y|x,P₀)), P₀ what training began from; "
-    "removed_vocabulary, as the influence over all words; turned and changed, 1 − cosine and ‖r_P − r‖ / ‖r‖ of the "
-    "row r the answer is taken from; signal, with the rows as trained. These estimators are ours; the paper "
-    "published none."
+    "x: blocks k that run without the prompt P; above it the blocks between prompt and answer, D = L − k, L all blocks "
+    "of the model, a decoder's included. Score: as above; the larger the marker, the more arithmetic an example of a "
+    "training step takes. Influence on the answer: KL(p(y|x,P) ‖ p(y|x)) over the classes, in nats: what the prompt "
+    "changes of the answer. Signal at the first step: ‖∂loss/∂P‖ of one example at the rows that training began from "
+    "(of a generator, those it made then): what of the label reaches the prompt. Sensitivity: Σ_c ‖∂s_c/∂P‖², s_c the "
+    "score of class c: how much the answer could follow the prompt. Means over examples of the report split "
+    "(gradients: the first {n_gradients}), then over seeds, with 95 % t intervals over {over}, which may reach below "
+    "zero where they are wide: a bar that would reach below a tenth of its point ends there, dotted. The CSV holds "
+    "more: swapped, KL(p(y|x,P) ‖ p(y|x,P₀)), P₀ what training began from; removed_vocabulary, as influence over all "
+    "words; turned and changed, 1 − cosine and ‖r_P − r‖ / ‖r‖ of the row r the answer is taken from; signal, with the "
+    "rows as trained. These estimators are ours; the paper published none."
 )
 BLOCKS = (
     "x: blocks that have run; one line per k. Similarity: cosine of a text row with and without the prompt, mean over "

@@ -16,7 +16,6 @@ from transferkit.statistics.intervals import (
     scores_of,
     wilson,
 )
-from transferkit.statistics.order import order_p
 from transferkit.statistics.plane import Projection, neighbour_map, principal_plane
 from transferkit.statistics.ranking import GROUPINGS, Grouping
 from transferkit.statistics.regret import Regret, random_regret, regret, same_group_regret
@@ -46,7 +45,6 @@ __all__ = [
     "mantel_many",
     "mcnemar",
     "neighbour_map",
-    "order_p",
     "over_examples",
     "over_seeds",
     "over_tasks",
