@@ -1,8 +1,8 @@
 """Filling a store: all of a study, only what is missing, and a note of what cannot be made."""
 
 import dataclasses
-import re
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
