@@ -9,10 +9,10 @@ from prompts.toy_training import TASK
 from tiny import SPECIAL, WORDS
 
 from transferkit.backbones import Backbone
+from transferkit.backbones.words import frequent_words
 from transferkit.errors import InputError
 from transferkit.prompts import initial as module
 from transferkit.prompts import make_initial
-from transferkit.prompts.initial import frequent_ids
 from transferkit.prompts.runs import STREAM as TRAINING_STREAM
 from transferkit.specs import (
     Initial,
@@ -147,7 +147,7 @@ def test_label_words_need_a_task(tiny_bert: Backbone) -> None:
 
 
 class Vocabulary:
-    """As much of a tokenizer as `frequent_ids` asks."""
+    """As much of a tokenizer as `frequent_words` asks."""
 
     def __init__(self, *tokens: str) -> None:
         self.tokens = tokens
@@ -169,9 +169,9 @@ def test_frequent_words_are_whole_words_in_order(tokens: tuple[str, ...], expect
     class Holder:
         tokenizer = Vocabulary(*tokens)
 
-    assert frequent_ids(Holder(), 5000) == expected
-    assert frequent_ids(Holder(), 1) == expected[:1]
+    assert list(frequent_words(Holder(), 5000)) == expected
+    assert list(frequent_words(Holder(), 1)) == expected[:1]
 
 
 def test_special_tokens_are_never_drawn(tiny: Backbone) -> None:
-    assert not set(frequent_ids(tiny, 5000)) & set(tiny.tokenizer.convert_tokens_to_ids(SPECIAL))
+    assert not set(frequent_words(tiny, 5000)) & set(tiny.tokenizer.convert_tokens_to_ids(SPECIAL))

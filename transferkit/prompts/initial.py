@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from transferkit.backbones import Backbone
+from transferkit.backbones.words import frequent_words, word_rows
 from transferkit.errors import InputError
 from transferkit.specs import (
     Initial,
@@ -58,47 +59,23 @@ def make_initial(
     if isinstance(initial, PromptInitial):
         return _other_prompt(find_prompt(initial.key), shape, initial.key)
     if isinstance(initial, TextInitial):
-        rows = _words(backbone, backbone.tokenizer(initial.text, add_special_tokens=False)["input_ids"])
+        rows = word_rows(backbone, backbone.tokenizer(initial.text, add_special_tokens=False)["input_ids"])
     else:
         rows = _label_rows(backbone, task)
     return _filled(rows, backbone, length, initial, rng)
 
 
-def frequent_ids(backbone: Backbone, population: int) -> list[int]:
-    """Return the first whole words of a vocabulary, which its builder ordered by frequency.
-
-    Special tokens, placeholders, word pieces and single characters are passed over.
-    """
-    tokenizer = backbone.tokenizer
-    special = set(tokenizer.all_special_ids)
-    by_id = sorted((i, token) for token, i in tokenizer.get_vocab().items())
-    # Byte-level and sentence-piece vocabularies mark word beginnings; WordPiece marks continuations instead.
-    marked = any(token.startswith(("Ġ", "▁")) for _, token in by_id)
-
-    def is_word(token: str) -> bool:
-        text = token[1:] if marked and token[:1] in "Ġ▁" else token
-        begins = token.startswith(("Ġ", "▁")) if marked else not token.startswith(("##", "["))
-        return begins and len(text) > 1 and text.isalpha()
-
-    return [i for i, token in by_id if i not in special and is_word(token)][:population]
-
-
 def sampled_words(backbone: Backbone, length: int, population: int, rng: np.random.Generator) -> Float[Tensor, "P d"]:
     """Return embeddings of frequent words, without replacement unless the prompt is longer than the population."""
-    known = frequent_ids(backbone, population) or list(range(len(backbone.tokenizer)))
-    return _words(backbone, rng.choice(known, size=length, replace=length > len(known)).tolist())
-
-
-def _words(backbone: Backbone, ids: list[int]) -> Float[Tensor, "P d"]:
-    with torch.no_grad():
-        return backbone.words(torch.tensor(ids, dtype=torch.long)).float().cpu()
+    known = list(frequent_words(backbone, population)) or list(range(len(backbone.tokenizer)))
+    return word_rows(backbone, rng.choice(known, size=length, replace=length > len(known)).tolist())
 
 
 def _label_rows(backbone: Backbone, task: Task | None) -> Float[Tensor, "K d"]:
     if task is None:
         raise InputError("a label-word initial prompt needs a task", fix='use initial = { kind = "vocabulary" }')
     pieces = [backbone.tokenizer(f" {label.word}", add_special_tokens=False)["input_ids"] for label in task.labels]
-    return torch.stack([_words(backbone, ids).mean(0) for ids in pieces])
+    return torch.stack([word_rows(backbone, ids).mean(0) for ids in pieces])
 
 
 def _filled(
