@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from transferkit import store, study
@@ -73,7 +73,7 @@ def _probed(spec: PromptSpec, name: str, supplies: Supplies) -> dict[str, object
     }
 
 
-def _probe():  # noqa: ANN202 (scikit-learn has no types)
+def _probe() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=500))
 
 
