@@ -25,22 +25,18 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
         StoreError: files of the catalogue were altered.
     """
     corpora = [task.source.corpus for task in asked.resolved_tasks if isinstance(task.source, CatalogueData)]
-    catalogue.require(catalogue.needed(asked.backbone_names, corpora), cache)
+    catalogue.require(catalogue.needed((*asked.backbone_names, *asked.target_names), corpora), cache)
     folders = {}
-    for model, name in zip(asked.models, asked.backbone_names, strict=True):
+    for name, model in asked.every_model.items():
         folders[model.spec.name] = sources.folder(name, model.spec, cache)
         if name in catalogue.ENTRIES:
             catalogue.verify(name, cache)
     shapes = {name: shape_of(folder) for name, folder in folders.items()}
-    _check_sizes(asked, asked.recipe, shapes)
-    if asked.sweep is not None:
-        swept = {spec.backbone.name: shapes[spec.backbone.name] for spec in asked.swept_prompts()}
-        for recipe in asked.sweep.recipes(asked.recipe):
-            _check_sizes(asked, recipe, swept)
+    _check_every_size(asked, shapes)
     _check_initial(asked, store)
     for task in asked.resolved_tasks:
         load(task, cache=cache)
-    for model in asked.models:
+    for model in dict.fromkeys(asked.every_model.values()):
         readout = asked.readout_of(model)
         check_readout(readout.kind, shapes[model.spec.name].stack, model.spec.name)
         if not isinstance(readout, EmbeddingReadout):
@@ -48,6 +44,16 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
             for task in asked.resolved_tasks:
                 if task.answer is None:
                     label_word_ids(task, tokenizer, readout.kind)
+
+
+def _check_every_size(asked: Study, shapes: dict[str, Shape]) -> None:
+    _check_sizes(asked, asked.recipe, {model.spec.name: shapes[model.spec.name] for model in asked.models})
+    for wanted, found in zip(asked.projections, asked.crossings, strict=True):
+        _check_sizes(asked, wanted.recipe or asked.recipe, {found.target: shapes[found.target]})
+    if asked.sweep is not None:
+        swept = {spec.backbone.name: shapes[spec.backbone.name] for spec in asked.swept_prompts()}
+        for recipe in asked.sweep.recipes(asked.recipe):
+            _check_sizes(asked, recipe, swept)
 
 
 def _check_sizes(asked: Study, recipe: Recipe, shapes: dict[str, Shape]) -> None:

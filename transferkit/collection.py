@@ -79,6 +79,19 @@ class Collection:
         """Return nothing, likewise."""
         return ()
 
+    @property
+    def crossings(self) -> tuple[()]:
+        """Nothing: prompts that were projected elsewhere came as scores."""
+        return ()
+
+    def starts(self) -> tuple[()]:
+        """Return nothing: nobody publishes training curves."""
+        return ()
+
+    def started_scores(self) -> tuple[ImportedScoreSpec, ...]:
+        """Return nothing, likewise."""
+        return ()
+
     def examples(self) -> tuple[ExamplesSpec, ...]:
         """Return nothing: the examples stayed with those who used them."""
         return ()

@@ -1,10 +1,22 @@
 """Making. Specs that are worked on together, and how much work they are."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transferkit.specs import InfluenceSpec, Majority, PromptSpec, Recipe, ScoreSpec, Spec, canonical
+from transferkit.specs import (
+    InfluenceSpec,
+    Majority,
+    ProjectorSpec,
+    PromptInitial,
+    PromptSpec,
+    Recipe,
+    ScoreSpec,
+    Spec,
+    Tuned,
+    canonical,
+)
 from transferkit.tasks.base import Task
 
 
@@ -16,11 +28,13 @@ class Group:
         specs: they share backbone and, for scores, the target.
         backbone: the name to load it by; None where no backbone is needed.
         units: how much work it is: optimiser steps, or (prompt, example) pairs.
+        source: of projectors, the name to load the source backbone by.
     """
 
     specs: tuple[Spec, ...]
     backbone: str | None
     units: int
+    source: str | None = None
 
 
 def count_units(specs: Sequence[Spec], n_examples: Callable[[Task], int]) -> int:
@@ -29,6 +43,8 @@ def count_units(specs: Sequence[Spec], n_examples: Callable[[Task], int]) -> int
     for spec in specs:
         if isinstance(spec, PromptSpec):
             total += spec.recipe.steps
+        elif isinstance(spec, ProjectorSpec):
+            total += spec.method.steps if isinstance(spec.method, Tuned) and spec.readout is not None else 1
         elif isinstance(spec, ScoreSpec):
             total += 0 if isinstance(spec.source, Majority) else n_examples(spec.task)
         elif isinstance(spec, InfluenceSpec):
@@ -53,7 +69,10 @@ def training_groups(specs: Sequence[PromptSpec], device: str) -> list[list[Promp
     for spec in specs:
         recipe = spec.recipe
         most = ROWS_AT_ONCE[device] // (recipe.batch_size * (recipe.prompt_length + spec.task.max_tokens // 2))
-        alike = json.dumps(canonical([spec.backbone, spec.readout, recipe, spec.task.answer is None]), sort_keys=True)
+        shared = recipe
+        if isinstance(recipe.initial, PromptInitial):  # it need not be the same prompt, but all of them must be there
+            shared = dataclasses.replace(recipe, initial=PromptInitial(key=""))
+        alike = json.dumps(canonical([spec.backbone, spec.readout, shared, spec.task.answer is None]), sort_keys=True)
         if most > 1 and _may_share(recipe) and len(open_groups.get(alike, ())) not in (0, most):
             open_groups[alike].append(spec)
         else:

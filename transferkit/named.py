@@ -73,7 +73,7 @@ def assets(names: Iterable[str]) -> list[str]:
 
 def assets_of(asked: Study) -> list[str]:
     """Return the catalogue entries that hold a study's backbones and data."""
-    return catalogue.needed(asked.backbone_names, _corpora(asked.resolved_tasks))
+    return catalogue.needed((*asked.backbone_names, *asked.target_names), _corpora(asked.resolved_tasks))
 
 
 def _corpora(wanted: Iterable[Task]) -> list[str]:

@@ -12,6 +12,9 @@ from transferkit.specs import (
     Majority,
     NeuronsSpec,
     NoPrompt,
+    ProjectedPrompt,
+    ProjectedSpec,
+    ProjectorSpec,
     PromptSource,
     PromptSpec,
     RandomPrompt,
@@ -31,6 +34,8 @@ FOLDERS = {
     "examples": "data",
     "imported_prompt": "prompts",
     "imported_score": "scores",
+    "projector": "projectors",
+    "projected": "prompts",
 }
 
 
@@ -40,6 +45,12 @@ def place(spec: Spec) -> PurePosixPath:
         parts = (slug(spec.backbone), spec.task.name, f"seed{spec.seed}-{key(spec)}")
     elif isinstance(spec, ImportedPromptSpec):
         parts = (slug(spec.backbone), spec.task.name, f"{spec.origin.collection}-{key(spec)}")
+    elif isinstance(spec, ProjectedSpec):
+        name = f"{source_label(spec.source, spec.backbone)}-{key(spec)}"
+        parts = (slug(spec.backbone), spec.prompt.task, name)
+    elif isinstance(spec, ProjectorSpec):
+        name = f"{spec.method.name}-from-{slug(spec.source_backbone)}-seed{spec.seed}-{key(spec)}"
+        parts = (slug(spec.backbone), name)
     elif isinstance(spec, (ScoreSpec, ImportedScoreSpec, InfluenceSpec)):
         name = f"{source_label(spec.source, spec.backbone)}-{key(spec)}"
         parts = (slug(spec.backbone), spec.task.name, name)
@@ -67,4 +78,5 @@ def source_label(source: PromptSource | ImportedSource, backbone: BackboneSpec) 
     origin = "" if source.backbone == backbone.name else re.sub(r"[^A-Za-z0-9._-]+", "-", source.backbone) + "-"
     if isinstance(source, UnseenPrompt):
         return f"{'projected-' if source.projected else ''}{origin}{source.task}"
-    return f"{origin}{source.task}-seed{source.seed}"
+    how = f"{source.method}-" if isinstance(source, ProjectedPrompt) else ""
+    return f"{how}{origin}{source.task}-seed{source.seed}"

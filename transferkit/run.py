@@ -2,8 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -14,14 +14,28 @@ from transferkit.errors import StoreError
 from transferkit.executors import Executor, Inline
 from transferkit.groups import Group, count_units, training_groups
 from transferkit.progress import Quiet, Reporter
-from transferkit.specs import ExamplesSpec, InfluenceSpec, NeuronsSpec, PromptSpec, ScoreSpec, Spec, WordsSpec, key
+from transferkit.specs import (
+    BackboneSpec,
+    ExamplesSpec,
+    InfluenceSpec,
+    NeuronsSpec,
+    ProjectedInitial,
+    ProjectedSpec,
+    ProjectorSpec,
+    PromptSpec,
+    ScoreSpec,
+    Spec,
+    WordsSpec,
+    key,
+)
 from transferkit.store import Overwrite, Store
 from transferkit.study import Study
 from transferkit.tasks.base import Task
 from transferkit.work import Workshop
 
 LOG = logging.getLogger("transferkit")
-Stage = Literal["train", "measure"]
+Stage = Literal["train", "project", "measure"]
+STAGES: tuple[Stage, ...] = ("train", "project", "measure")
 
 
 @dataclass(frozen=True)
@@ -29,12 +43,16 @@ class Plan:
     """What a study lacks.
 
     Attributes:
-        examples, prompts, scores, neurons, words, influence: groups of missing artifacts, in the order of working.
+        examples, prompts, projectors, projected, started, scores, neurons, words, influence: groups of missing
+            artifacts, in the order of working; `started` are prompts that begin from projected ones.
         n_present: artifacts that are there already.
     """
 
     examples: tuple[Group, ...]
     prompts: tuple[Group, ...]
+    projectors: tuple[Group, ...]
+    projected: tuple[Group, ...]
+    started: tuple[Group, ...]
     scores: tuple[Group, ...]
     neurons: tuple[Group, ...]
     words: tuple[Group, ...]
@@ -44,8 +62,12 @@ class Plan:
     @property
     def n_missing(self) -> int:
         """Artifacts to make."""
-        groups = (*self.examples, *self.prompts, *self.scores, *self.neurons, *self.words, *self.influence)
-        return sum(len(group.specs) for group in groups)
+        return sum(len(group.specs) for groups in self.groups.values() for group in groups)
+
+    @property
+    def groups(self) -> dict[str, tuple[Group, ...]]:
+        """The groups by kind, in the order of working."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "n_present"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +83,7 @@ def plan(
     asked: Study,
     store: Store,
     *,
-    stages: Sequence[Stage] = ("train", "measure"),
+    stages: Sequence[Stage] = STAGES,
     overwrite: Overwrite = "only-missing",
     device: Device = "auto",
 ) -> Plan:
@@ -72,7 +94,7 @@ def plan(
     """
     specs = [s for s in asked.specs() if _stage(s) in stages]
     missing = [s for s in specs if overwrite == "always" or not store.has(s)]
-    names = {model.spec: name for model, name in zip(asked.models, asked.backbone_names, strict=True)}
+    names = {model.spec: name for name, model in asked.every_model.items()}
     sizes = {key(spec): spec for spec in asked.examples()}
 
     def n_examples(task: Task) -> int:
@@ -86,16 +108,21 @@ def plan(
         for spec in missing:
             if isinstance(spec, kind):
                 found.setdefault(together(spec), []).append(spec)  # type: ignore[operator]
+        return tuple(_group(same, names, count_units(same, n_examples)) for same in found.values())
+
+    def trained(stage: Stage) -> tuple[Group, ...]:
+        prompts = [s for s in missing if isinstance(s, PromptSpec) and _stage(s) == stage]
         return tuple(
-            Group(tuple(same), None if kind is ExamplesSpec else names[same[0].backbone], count_units(same, n_examples))  # type: ignore[union-attr]
-            for same in found.values()
+            Group(tuple(same), names[same[0].backbone], count_units(same, n_examples))
+            for same in training_groups(prompts, resolve_device(device))
         )
 
-    together = training_groups([s for s in missing if isinstance(s, PromptSpec)], resolve_device(device))
-    shared = {key(spec): i for i, specs in enumerate(together) for spec in specs}
     return Plan(
         examples=grouped(ExamplesSpec, key),
-        prompts=grouped(PromptSpec, lambda s: shared[key(s)]),
+        prompts=trained("train"),
+        projectors=grouped(ProjectorSpec, lambda s: (s.backbone, s.source_backbone)),
+        projected=grouped(ProjectedSpec, lambda s: s.projector),
+        started=trained("project"),
         scores=grouped(ScoreSpec, lambda s: (s.backbone, key(ExamplesSpec(task=s.task)))),
         neurons=grouped(NeuronsSpec, lambda s: s.backbone),
         words=grouped(WordsSpec, lambda s: s.backbone),
@@ -108,7 +135,7 @@ def fill(
     asked: Study,
     store: Store,
     *,
-    stages: Sequence[Stage] = ("train", "measure"),
+    stages: Sequence[Stage] = STAGES,
     overwrite: Overwrite = "only-missing",
     device: Device = "auto",
     cache: Path | None = None,
@@ -121,7 +148,8 @@ def fill(
     Args:
         asked: the study.
         store: where everything goes.
-        stages: "train" makes prompts, "measure" all else that is asked of them; measuring needs the prompts.
+        stages: "train" makes prompts, "project" fits projectors, brings prompts to other backbones and trains on from
+            them, "measure" makes all else that is asked; each needs what the ones before it make.
         overwrite: "always" makes everything anew.
         device: "auto" takes a GPU when there is one.
         cache: the catalogue's folder; the user's cache by default.
@@ -149,6 +177,8 @@ def fill(
     executor.run("data", first.examples, store, reporter)
     todo = plan(asked, store, stages=stages, overwrite=overwrite, device=device)  # sizes are known now
     executor.run("train", todo.prompts, store, reporter)
+    executor.run("project", (*todo.projectors, *todo.projected), store, reporter)
+    executor.run("train on", todo.started, store, reporter)
     executor.run("score", todo.scores, store, reporter)
     executor.run("neurons", todo.neurons, store, reporter)
     executor.run("words", todo.words, store, reporter)
@@ -160,5 +190,17 @@ def fill(
     return Outcome(first.n_missing - len(failed), first.n_present, failed)
 
 
+def _group(same: Sequence[Spec], names: Mapping[BackboneSpec, str], units: int) -> Group:
+    first = same[0]
+    if isinstance(first, ExamplesSpec):
+        return Group(tuple(same), None, units)
+    source = names[first.source_backbone] if isinstance(first, ProjectorSpec) else None
+    return Group(tuple(same), names[first.backbone], units, source)
+
+
 def _stage(spec: Spec) -> Stage:
-    return "train" if isinstance(spec, (PromptSpec, ExamplesSpec)) else "measure"
+    if isinstance(spec, PromptSpec):
+        return "project" if isinstance(spec.recipe.initial, ProjectedInitial) else "train"
+    if isinstance(spec, (ProjectorSpec, ProjectedSpec)):
+        return "project"
+    return "train" if isinstance(spec, ExamplesSpec) else "measure"

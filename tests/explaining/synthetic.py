@@ -67,6 +67,14 @@ class SyntheticStudy:
     def swept_scores(self):
         return []
 
+    crossings = ()
+
+    def starts(self):
+        return []
+
+    def started_scores(self):
+        return []
+
     def specs(self):
         for make in (self.examples, self.prompts, self.scores, self.neuron_sets, self.words):
             yield from make()

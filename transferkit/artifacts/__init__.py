@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transferkit.artifacts.files import Cell
 from transferkit.artifacts.influence import Influence
+from transferkit.artifacts.projector import Projector
 from transferkit.artifacts.prompt import Prompt
 from transferkit.artifacts.scored import Examples, Score
 from transferkit.artifacts.seen import Neurons, Words
@@ -18,15 +19,29 @@ from transferkit.specs import (
     ImportedScoreSpec,
     InfluenceSpec,
     NeuronsSpec,
+    ProjectedSpec,
+    ProjectorSpec,
     PromptSpec,
     ScoreSpec,
     Spec,
     WordsSpec,
 )
 
-__all__ = ["Artifact", "Cell", "Examples", "Influence", "Neurons", "Prompt", "Score", "Words", "kind_of", "read"]
+__all__ = [
+    "Artifact",
+    "Cell",
+    "Examples",
+    "Influence",
+    "Neurons",
+    "Projector",
+    "Prompt",
+    "Score",
+    "Words",
+    "kind_of",
+    "read",
+]
 
-Artifact = Prompt | Score | Neurons | Words | Influence | Examples
+Artifact = Prompt | Score | Neurons | Words | Influence | Examples | Projector
 _KINDS: dict[type[Spec], type[Artifact]] = {  # type: ignore[valid-type]
     PromptSpec: Prompt,
     ScoreSpec: Score,
@@ -36,6 +51,8 @@ _KINDS: dict[type[Spec], type[Artifact]] = {  # type: ignore[valid-type]
     ExamplesSpec: Examples,
     ImportedPromptSpec: Prompt,
     ImportedScoreSpec: Score,
+    ProjectorSpec: Projector,
+    ProjectedSpec: Prompt,
 }
 
 

@@ -30,6 +30,7 @@ from transferkit.specs import (
 )
 from transferkit.statistics import over_examples, over_seeds, wilson
 from transferkit.store import Store
+from transferkit.study import Crossing, Start
 
 A = TypeVar("A", bound=Artifact)
 RIGHT_OR_WRONG = ("accuracy", "exact_match")
@@ -106,6 +107,19 @@ class Question(Protocol):
 
     def influences(self) -> Sequence[InfluenceSpec]:
         """Return what they do to rows and answers, and what no prompt leaves there."""
+        ...
+
+    @property
+    def crossings(self) -> Sequence[Crossing]:
+        """Every projection to another backbone, with its specs."""
+        ...
+
+    def starts(self) -> Sequence[Start]:
+        """Return the prompts trained from other prompts, each beside its plain twin."""
+        ...
+
+    def started_scores(self) -> Sequence[AnyScoreSpec]:
+        """Return their scores on their own tasks, in the same order."""
         ...
 
 

@@ -31,19 +31,35 @@ from transferkit.specs.imported import (
     UnseenPrompt,
 )
 from transferkit.specs.keys import KEY_DIGITS, RECIPE_VERSION, canonical, key
+from transferkit.specs.projector import (
+    ConstantMap,
+    Lesson,
+    LinearMap,
+    Method,
+    NearestMap,
+    NormsMap,
+    ProjectedSpec,
+    ProjectorSpec,
+    PromptNet,
+    RelativeMap,
+    RotationMap,
+    Tuned,
+    WordsNet,
+)
 from transferkit.specs.recipe import (
     Generator,
     Initial,
     LabelWordsInitial,
     NormalInitial,
     Placement,
+    ProjectedInitial,
     PromptInitial,
     Recipe,
     TextInitial,
     UniformInitial,
     VocabularyInitial,
 )
-from transferkit.specs.source import Majority, NoPrompt, PromptSource, RandomPrompt, TrainedPrompt
+from transferkit.specs.source import Majority, NoPrompt, ProjectedPrompt, PromptSource, RandomPrompt, TrainedPrompt
 
 __all__ = [
     "KEY_DIGITS",
@@ -52,6 +68,7 @@ __all__ = [
     "AnyScoreSpec",
     "BackboneSpec",
     "CausalReadout",
+    "ConstantMap",
     "EmbeddingReadout",
     "ExamplesSpec",
     "Generator",
@@ -62,28 +79,42 @@ __all__ = [
     "InfluenceSpec",
     "Initial",
     "LabelWordsInitial",
+    "Lesson",
+    "LinearMap",
     "Majority",
     "MaskedReadout",
+    "Method",
+    "NearestMap",
     "NeuronSite",
     "NeuronsSpec",
     "NoPrompt",
     "NormalInitial",
+    "NormsMap",
     "Origin",
     "Placement",
+    "ProjectedInitial",
+    "ProjectedPrompt",
+    "ProjectedSpec",
+    "ProjectorSpec",
     "PromptInitial",
+    "PromptNet",
     "PromptSource",
     "PromptSpec",
     "RandomPrompt",
     "ReadoutSpec",
     "Recipe",
+    "RelativeMap",
+    "RotationMap",
     "ScoreSpec",
     "Seq2seqReadout",
     "Spec",
     "TextInitial",
     "TrainedPrompt",
+    "Tuned",
     "UniformInitial",
     "UnseenPrompt",
     "VocabularyInitial",
+    "WordsNet",
     "WordsSpec",
     "canonical",
     "from_json",
@@ -101,7 +132,9 @@ Spec = Annotated[
     | InfluenceSpec
     | ExamplesSpec
     | ImportedPromptSpec
-    | ImportedScoreSpec,
+    | ImportedScoreSpec
+    | ProjectorSpec
+    | ProjectedSpec,
     Field(discriminator="kind"),
 ]
 _SPEC: TypeAdapter[Any] = TypeAdapter(Spec)

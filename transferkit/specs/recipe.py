@@ -59,8 +59,22 @@ class PromptInitial:
     key: str
 
 
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class ProjectedInitial:
+    """A prompt that a projector brought from another backbone, by key."""
+
+    kind: Literal["projected"] = "projected"
+    key: str
+
+
 Initial = Annotated[
-    UniformInitial | NormalInitial | VocabularyInitial | LabelWordsInitial | TextInitial | PromptInitial,
+    UniformInitial
+    | NormalInitial
+    | VocabularyInitial
+    | LabelWordsInitial
+    | TextInitial
+    | PromptInitial
+    | ProjectedInitial,
     Field(discriminator="kind"),
 ]
 

@@ -55,4 +55,25 @@ class Majority:
     kind: Literal["majority"] = "majority"
 
 
-PromptSource = Annotated[TrainedPrompt | RandomPrompt | NoPrompt | Majority, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class ProjectedPrompt:
+    """A prompt of another backbone, brought here by a projector; only its key identifies it.
+
+    Attributes:
+        task, seed, backbone: what the prompt was trained for, where.
+        method: kind of projector.
+    """
+
+    outside_key: ClassVar[tuple[str, ...]] = ("task", "seed", "backbone", "method")
+
+    kind: Literal["projected"] = "projected"
+    key: str
+    task: str
+    seed: int
+    backbone: str
+    method: str
+
+
+PromptSource = Annotated[
+    TrainedPrompt | ProjectedPrompt | RandomPrompt | NoPrompt | Majority, Field(discriminator="kind")
+]

@@ -58,7 +58,17 @@ def from_table(table: Mapping[str, Any], *, folder: Path | None = None) -> Study
 
 def to_json(study: Study) -> str:
     """Return a study as readable JSON, its tasks written out as values."""
-    whole = dataclasses.replace(study, backbones=study.backbone_names, tasks=study.resolved_tasks, task={}, folder=".")
+    whole = dataclasses.replace(
+        study,
+        backbones=study.backbone_names,
+        tasks=study.resolved_tasks,
+        task={},
+        projections=[
+            dataclasses.replace(asked, target=name)
+            for asked, name in zip(study.projections, study.target_names, strict=True)
+        ],
+        folder=".",
+    )
     return json.dumps(_STUDY.dump_python(whole, mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -5,7 +5,7 @@ One strict dataclass serves Python, the TOML file and the keys. An unknown field
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -36,15 +36,19 @@ from transferkit.specs import (
     ScoreSpec,
     Seq2seqReadout,
     Spec,
-    TrainedPrompt,
     UniformInitial,
     VocabularyInitial,
     WordsSpec,
     key,
 )
+from transferkit.study.crossing import Crossing, crossing
 from transferkit.study.gathering import gathered
-from transferkit.study.sweep import ANY_SEQUENCE, STRICT, Sweep, chosen, influences
-from transferkit.tasks.base import WRITING, ReadoutKind, Sizes, Task
+from transferkit.study.initialisation import Initialisation, Start, starts
+from transferkit.study.looks import nearest_words, neuron_sets
+from transferkit.study.models import check_models, places
+from transferkit.study.projection import Projection
+from transferkit.study.sweep import ANY_SEQUENCE, STRICT, Sweep, influences, swept
+from transferkit.tasks.base import ReadoutKind, Sizes, Task
 
 RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
 
@@ -76,6 +80,8 @@ class Study:
         neurons: which feed-forward neurons count as activated; false (in Python also None) leaves them out.
         nearest_words: words of the vocabulary kept per prompt row; 0 leaves them out.
         sweep: prompts at several depths, beside those that are used everywhere; None leaves them out.
+        initialisation: prompts trained from other tasks' prompts, beside those trained from nothing; likewise.
+        projections: prompts of a backbone brought to other ones.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
@@ -96,6 +102,8 @@ class Study:
     nearest_words: int = Field(default=5, ge=0)
     limit: int | None = Field(default=None, ge=1)
     sweep: Sweep | None = None
+    initialisation: Initialisation | None = None
+    projections: Annotated[tuple[Projection, ...], ANY_SEQUENCE] = ()
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -112,42 +120,33 @@ class Study:
     def models(self) -> tuple[Model, ...]:
         """What the backbones' names mean, in the study's order."""
         found = tuple(describe(name, self.dtype) for name in self.backbone_names)
-        names = [model.spec.name for model in found]
-        if len(set(names)) < len(names):
-            raise InputError(
-                f"two backbones are called alike ({', '.join(names)})",
-                fix="rename a folder, or study revisions of one model in studies of their own",
-            )
-        for model in found:
-            self._check_readout(model)
+        check_models(found, self.resolved_tasks, lambda model: self.readout_of(model).kind)
         return found
-
-    def _check_readout(self, model: Model) -> None:
-        """Make sure a backbone can be asked the study's tasks.
-
-        Raises:
-            InputError: its readout is of another kind of backbone, or cannot show a task or write its answers.
-        """
-        kind, name = self.readout_of(model).kind, model.spec.name
-        if kind != model.readout and {kind, model.readout} & set(WRITING):
-            raise InputError(
-                f"readout = {kind!r}, but {name!r} is a backbone for {model.readout!r}",
-                fix='drop readout = …: "auto" follows each model\'s own files',
-            )
-        for task in self.resolved_tasks:
-            try:
-                task.shown(kind)
-            except InputError as error:
-                raise InputError(f"backbone {name!r}: {error.problem}", fix=error.fix) from error
 
     @property
     def backbone_names(self) -> tuple[str, ...]:
         """Names to load the backbones by; a folder is looked for beside the study file first."""
-        beside = (Path(self.folder) / name for name in self.backbones)
-        return tuple(
-            str(path) if (path / "config.json").is_file() else name
-            for name, path in zip(self.backbones, beside, strict=True)
-        )
+        return places(self.backbones, Path(self.folder))
+
+    @cached_property
+    def targets(self) -> tuple[Model, ...]:
+        """The backbones that prompts are brought to, one per projection."""
+        found = tuple(describe(name, self.dtype) for name in self.target_names)
+        for model in dict.fromkeys(found):
+            others = [other for other in self.models if other != model]
+            check_models([*others, model], self.resolved_tasks, lambda model: self.readout_of(model).kind)
+        return found
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names to load these by."""
+        return places([asked.target for asked in self.projections], Path(self.folder))
+
+    @property
+    def every_model(self) -> dict[str, Model]:
+        """Every backbone of the study by the name to load it by, those of projections included."""
+        names = (*self.backbone_names, *self.target_names)
+        return dict(zip(names, (*self.models, *self.targets), strict=True))
 
     @cached_property
     def resolved_tasks(self) -> tuple[Task, ...]:
@@ -179,37 +178,44 @@ class Study:
     def prompts(self) -> list[PromptSpec]:
         """Return the prompts to train."""
         return [
-            self._prompt(model, task, seed, self.recipe)
+            self.prompt(model, task, seed, self.recipe)
             for model, task, seed in itertools.product(self.models, self.resolved_tasks, self.seeds)
         ]
 
-    def _prompt(self, model: Model, task: Task, seed: int, recipe: Recipe) -> PromptSpec:
+    def prompt(self, model: Model, task: Task, seed: int, recipe: Recipe) -> PromptSpec:
+        """Return one prompt to train."""
         return PromptSpec(backbone=model.spec, readout=self.readout_of(model), task=task, seed=seed, recipe=recipe)
 
     def every_prompt(self) -> list[PromptSpec]:
-        """Return the prompts to train, those of the sweep included."""
-        return [*self.prompts(), *self.swept_prompts()]
+        """Return the prompts to train, those of sweep, projections and initialisation included, each once."""
+        others = [spec for found in self.crossings for spec in (*found.own, *found.retrained)]
+        everything = [*self.prompts(), *self.swept_prompts(), *others, *(start.prompt for start in self.starts())]
+        return list({key(spec): spec for spec in everything}.values())
 
     def sources(self, model: Model, task: Task | None = None) -> list[PromptSource]:
-        """Return everything that is put before the text on a backbone: baselines, then trained prompts.
+        """Return everything that is put before the text on a backbone: baselines, then trained prompts."""
+        trained = [spec.source for spec in self.prompts() if self.across_backbones or spec.backbone == model.spec]
+        return [*self.baselines(self.recipe, task), *trained]
+
+    def baselines(self, recipe: Recipe, task: Task | None = None) -> list[PromptSource]:
+        """Return what needs no training: no prompt, the majority, random prompts.
 
         The random prompts are drawn as the trained ones' initial rows were, unless those say something (a text, the
         label words, another prompt): then from the frequent vocabulary. A task whose answers are texts has no majority.
         """
-        is_drawn = isinstance(self.recipe.initial, (UniformInitial, NormalInitial, VocabularyInitial))
+        is_drawn = isinstance(recipe.initial, (UniformInitial, NormalInitial, VocabularyInitial))
         randoms = [
             RandomPrompt(
                 seed=RANDOM_SEED + i,
-                length=self.recipe.prompt_length,
-                initial=self.recipe.initial if is_drawn else VocabularyInitial(),
-                placement=self.recipe.placement,
-                generator=self.recipe.generator,
+                length=recipe.prompt_length,
+                initial=recipe.initial if is_drawn else VocabularyInitial(),
+                placement=recipe.placement,
+                generator=recipe.generator,
             )
             for i in range(self.random_prompts)
         ]
-        trained = [spec.source for spec in self.prompts() if self.across_backbones or spec.backbone == model.spec]
         majority = [Majority()] if task is None or task.answer is None else []
-        return [NoPrompt(), *majority, *randoms, *trained]
+        return [NoPrompt(), *majority, *randoms]
 
     def scores(self) -> list[ScoreSpec]:
         """Return the cells to measure: everything on every task, on the report split."""
@@ -221,34 +227,12 @@ class Study:
         ]
 
     def neuron_sets(self) -> list[NeuronsSpec]:
-        """Return the neuron sets to read: of every prompt on its own backbone, and of the random ones.
-
-        Prompts that enter above block 0 have none: the blocks below cannot see them, so shares of all blocks, or of
-        the lower ones, would mean nothing.
-        """
-        if not self.neurons or self.recipe.placement.insert_after:
-            return []
-        return [
-            NeuronsSpec(source=source, backbone=model.spec, readout=self.readout_of(model), site=self.neurons)
-            for model in self.models
-            for source in self.sources(model)
-            if isinstance(source, RandomPrompt)
-            or (isinstance(source, TrainedPrompt) and source.backbone == model.spec.name)
-        ]
+        """Return the neuron sets to read."""
+        return neuron_sets(self)
 
     def words(self) -> list[WordsSpec]:
-        """Return the vocabulary look-ups to make: of every prompt on its own backbone, where prompts stand among words.
-
-        A prompt that joins the rows in front of a block is no row of the word table, so nearness would mean nothing.
-        """
-        if not self.nearest_words or self.recipe.placement.entry != "words":
-            return []
-        return [
-            WordsSpec(source=source, backbone=model.spec, readout=self.readout_of(model), n_nearest=self.nearest_words)
-            for model in self.models
-            for source in self.sources(model)
-            if isinstance(source, TrainedPrompt) and source.backbone == model.spec.name
-        ]
+        """Return the vocabulary look-ups to make."""
+        return nearest_words(self)
 
     def swept_prompts(self) -> list[PromptSpec]:
         """Return the prompts of the sweep, by backbone, task, recipe and seed.
@@ -256,28 +240,44 @@ class Study:
         Raises:
             InputError: the sweep names a backbone or a task the study has not.
         """
-        if self.sweep is None:
-            return []
-        names = chosen(self.sweep.backbones, [model.spec.name for model in self.models], "backbones")
-        wanted = chosen(self.sweep.tasks, [task.name for task in self.resolved_tasks], "tasks")
-        models = [model for model in self.models if model.spec.name in names]
-        swept = [task for task in self.resolved_tasks if task.name in wanted]
-        points = itertools.product(models, swept, self.sweep.recipes(self.recipe), self.seeds)
-        return [self._prompt(model, task, seed, recipe) for model, task, recipe, seed in points]
+        return [] if self.sweep is None else swept(self, self.sweep)
 
     def swept_scores(self) -> list[ScoreSpec]:
         """Return the scores of the sweep: each prompt's on its own task, in the order of the prompts."""
-        tasks = {task.name: task for task in self.scored_tasks}
-        return [
-            ScoreSpec(source=spec.source, backbone=spec.backbone, readout=spec.readout, task=tasks[spec.task.name])
-            for spec in self.swept_prompts()
-        ]
+        return self.own_scores(self.swept_prompts())
 
     def influences(self) -> list[InfluenceSpec]:
         """Return what is measured of the sweep's prompts, and of no prompt, beside their scores."""
         if self.sweep is None or not self.sweep.influence:
             return []
         return influences(self.swept_prompts(), {task.name: task for task in self.scored_tasks})
+
+    def starts(self) -> list[Start]:
+        """Return the prompts trained from prompts of other tasks or backbones, each beside its plain twin."""
+        return [] if self.initialisation is None else starts(self, self.initialisation)
+
+    def started_scores(self) -> list[ScoreSpec]:
+        """Return their scores: each on its own task, in the same order."""
+        return self.own_scores([start.prompt for start in self.starts()])
+
+    @cached_property
+    def crossings(self) -> tuple[Crossing, ...]:
+        """Every projection with the specs that answer it.
+
+        Raises:
+            InputError: it names what the study has not.
+        """
+        return tuple(
+            crossing(self, asked, target) for asked, target in zip(self.projections, self.targets, strict=True)
+        )
+
+    def own_scores(self, prompts: Iterable[PromptSpec]) -> list[ScoreSpec]:
+        """Return the scores of some prompts, each on its own task and backbone."""
+        tasks = {task.name: task for task in self.scored_tasks}
+        return [
+            ScoreSpec(source=spec.source, backbone=spec.backbone, readout=spec.readout, task=tasks[spec.task.name])
+            for spec in prompts
+        ]
 
     def examples(self) -> list[ExamplesSpec]:
         """Return the splits whose gold labels the analysis needs."""
@@ -287,7 +287,8 @@ class Study:
         """Yield every spec of the study, once: a point of the sweep may be the recipe itself."""
         parts = (self.examples, self.prompts, self.scores, self.neuron_sets, self.words)
         everything = [spec for make in parts for spec in make()]
-        yield from everything
-        known = {key(spec) for spec in everything} if self.sweep else set()
-        swept = (*self.swept_prompts(), *self.swept_scores(), *self.influences())
-        yield from (spec for spec in swept if key(spec) not in known)
+        everything += [*self.swept_prompts(), *self.swept_scores(), *self.influences()]
+        for found in self.crossings:
+            everything += [*found.own, *found.retrained, *found.projectors, *found.projected, *found.scores]
+        everything += [*(start.prompt for start in self.starts()), *self.started_scores()]
+        yield from {key(spec): spec for spec in everything}.values()

@@ -1,8 +1,11 @@
 """Shelf. Prompts at several depths: in front of which block is a prompt worth most?"""
 
+from __future__ import annotations
+
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, Strict
 from pydantic.dataclasses import dataclass
@@ -12,6 +15,9 @@ from transferkit.specs import Generator, InfluenceSpec, NoPrompt, PromptSpec, Re
 from transferkit.tasks.base import Task
 
 STRICT = ConfigDict(extra="forbid", strict=True)
+if TYPE_CHECKING:
+    from transferkit.study.question import Study
+
 ANY_SEQUENCE = Strict(False)  # Python callers may pass a list or a range where a file holds an array
 Depth = Annotated[int, Field(ge=0)]
 
@@ -55,15 +61,29 @@ class Sweep:
                     yield dataclasses.replace(recipe, placement=placement, generator=generator, learning_rate=rate)
 
 
+def swept(study: Study, sweep: Sweep) -> list[PromptSpec]:
+    """Return the prompts of a sweep, by backbone, task, recipe and seed.
+
+    Raises:
+        InputError: it names a backbone or a task the study has not.
+    """
+    names = chosen(sweep.backbones, [model.spec.name for model in study.models], "sweep: backbones")
+    wanted = chosen(sweep.tasks, [task.name for task in study.resolved_tasks], "sweep: tasks")
+    models = [model for model in study.models if model.spec.name in names]
+    tasks = [task for task in study.resolved_tasks if task.name in wanted]
+    points = itertools.product(models, tasks, sweep.recipes(study.recipe), study.seeds)
+    return [study.prompt(model, task, seed, recipe) for model, task, recipe, seed in points]
+
+
 def chosen(wanted: tuple[str, ...], known: list[str], field: str) -> list[str]:
-    """Return the names a sweep is about: all of the study's where it names none.
+    """Return the names a part of a study is about: all of the study's where it names none.
 
     Raises:
         InputError: the study does not have one of them.
     """
     for name in wanted:
         if name not in known:
-            raise InputError(f"sweep: {field} has {name!r}, which the study has not", fix=nearest(name, known))
+            raise InputError(f"{field} has {name!r}, which the study has not", fix=nearest(name, known))
     return list(wanted) or known
 
 

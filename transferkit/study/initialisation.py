@@ -1,0 +1,97 @@
+"""Shelf. Transfer as initialisation: prompts trained on from other tasks' prompts, or from another backbone's.
+
+Su et al. 2022, section 6 (TPT). Each stands beside its plain twin: the same recipe and seed, begun from nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass as plain
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic.dataclasses import dataclass
+
+from transferkit.errors import InputError, nearest
+from transferkit.specs import ProjectedInitial, PromptInitial, PromptSpec, key
+from transferkit.study.sweep import ANY_SEQUENCE, STRICT, chosen
+
+if TYPE_CHECKING:
+    from transferkit.study.question import Study
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Initialisation:
+    """Prompts trained on each target task from the prompts of each source task, seed by seed.
+
+    Attributes:
+        backbones: the study's backbones it is about; all by default.
+        sources: tasks whose prompts are begun from; all by default.
+        targets: tasks that are trained on; all by default. A task is never its own source.
+        projected: kinds of projector whose prompts are begun from as well, on their own tasks, in every projection of
+            the study that trains the target's own prompts.
+    """
+
+    backbones: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
+    sources: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
+    targets: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
+    projected: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
+
+
+@plain(frozen=True)
+class Start:
+    """A prompt trained from another one.
+
+    Attributes:
+        prompt: what is trained.
+        plain: the same, begun as the recipe says.
+        source: task of the prompt it begins from.
+        source_backbone: where that one was trained.
+        how: "trained" for a prompt as it is, else the kind of projector that brought it.
+    """
+
+    prompt: PromptSpec
+    plain: PromptSpec
+    source: str
+    source_backbone: str
+    how: str = "trained"
+
+
+def starts(study: Study, asked: Initialisation) -> list[Start]:
+    """Return every prompt to train from another one, by backbone, source, target and seed.
+
+    Raises:
+        InputError: it names a backbone, a task or a projector the study has not.
+    """
+    names = [task.name for task in study.resolved_tasks]
+    backbones = chosen(asked.backbones, [model.spec.name for model in study.models], "initialisation: backbones")
+    sources, targets = (
+        chosen(asked.sources, names, "initialisation: sources"),
+        chosen(asked.targets, names, "initialisation: targets"),
+    )
+    native = {(spec.backbone.name, spec.task.name, spec.seed): spec for spec in study.prompts()}
+    found = []
+    for backbone in backbones:
+        for source in sources:
+            for target in targets:
+                for seed in study.seeds if source != target else ():
+                    begun, twin = native[backbone, source, seed], native[backbone, target, seed]
+                    recipe = dataclasses.replace(twin.recipe, initial=PromptInitial(key=key(begun)))
+                    found.append(Start(dataclasses.replace(twin, recipe=recipe), twin, source, backbone))
+    return [*found, *_projected(study, asked)]
+
+
+def _projected(study: Study, asked: Initialisation) -> list[Start]:
+    known = [method.name for crossing in study.crossings for method in crossing.methods]
+    for name in asked.projected:
+        if name not in known:
+            raise InputError(f"initialisation: projected has {name!r}, which no projection has", nearest(name, known))
+    found = []
+    for crossing in study.crossings:
+        own = {(spec.task.name, spec.seed): spec for spec in crossing.own}
+        for spec in crossing.projected:
+            twin = own.get((spec.prompt.task, spec.prompt.seed))
+            if spec.method in asked.projected and twin is not None:
+                recipe = dataclasses.replace(twin.recipe, initial=ProjectedInitial(key=key(spec)))
+                prompt = dataclasses.replace(twin, recipe=recipe)
+                found.append(Start(prompt, twin, spec.prompt.task, spec.prompt.backbone, spec.method))
+    return found
