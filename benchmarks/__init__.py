@@ -11,6 +11,7 @@ NAMES = (
     "efficiency",
     "neurons",
     "similarities",
+    "projectors",
     "many_prompts",
     "step_overhead",
     "savings",

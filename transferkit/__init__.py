@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transferkit.run import fill
     from transferkit.store import Store
     from transferkit.study import Study
+    from transferkit.suggestion import suggest
 
 _WHERE = {
     "Backbone": "transferkit.backbones",
@@ -28,6 +29,7 @@ _WHERE = {
     "find_analysis": "transferkit.chapters",
     "find_study": "transferkit.named",
     "open_results": "transferkit.opening",
+    "suggest": "transferkit.suggestion",
 }
 _MODULES = ("figures", "indicators", "interop", "presets", "statistics", "tasks")
 
@@ -45,6 +47,7 @@ __all__ = [
     "open_results",
     "presets",
     "statistics",
+    "suggest",
     "tasks",
 ]
 

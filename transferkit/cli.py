@@ -7,9 +7,24 @@ from typing import Annotated, Literal
 
 import typer
 
-from transferkit import __version__, commands, exchange
+from transferkit import __version__, commands, exchange, verbs
 from transferkit.commands import STORE, Question
 from transferkit.errors import InputError, TransferkitError
+from transferkit.options import (
+    AsJson,
+    CachePath,
+    Device,
+    DryRun,
+    Limit,
+    MicroBatch,
+    Out,
+    Overwrite,
+    Seeds,
+    StatesGb,
+    StorePath,
+    StudyName,
+    Yes,
+)
 
 app = typer.Typer(
     help="When does a soft prompt also serve another task, or another language model, and why?",
@@ -18,32 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-StudyName = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A built-in study (quickstart, smoke) or a .toml file.")
-]
-StorePath = Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")]
-CachePath = Annotated[Path | None, typer.Option("--cache", help="Folder of fetched models and data.")]
-Seeds = Annotated[int | None, typer.Option("--seeds", min=1, help="Train this many seeds: 0, 1, …")]
-Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Score at most this many examples per task; a trial.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="List what is missing and stop.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make everything anew.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the backbone runs.")]
-MicroBatch = Annotated[
-    int | None,
-    typer.Option("--micro-batch", min=1, help="At most this many examples at once: less memory, the same numbers."),
-]
-StatesGb = Annotated[
-    float | None,
-    typer.Option(
-        "--states-gb", min=0, max=1e6, help="Disk space for rows of the blocks below late prompts (8); 0 for none."
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Download without asking.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder of the reports.")]
 
 REPORTS = Path("reports")
 
@@ -78,7 +67,7 @@ def quickstart(
     """Fetch two small models and six data sets, train prompts, measure, and write the report."""
     commands.fetch(["quickstart"], cache, yes=yes)
     question = Question(name="quickstart", store=store, seeds=seeds, cache=cache)
-    commands.fill(question, ("train", "measure"), commands.How(device))
+    commands.fill(question, ("train", "project", "measure"), commands.How(device))
     commands.analyze(question, out, partial=False)
 
 
@@ -135,6 +124,25 @@ def train(
     question = Question(name=study, store=store, seeds=seeds, limit=limit, cache=cache)
     how = commands.How(device, micro_batch, overwrite, states_gb)
     commands.fill(question, ("train",), how, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def project(
+    study: StudyName,
+    *,
+    store: StorePath = STORE,
+    seeds: Seeds = None,
+    cache: CachePath = None,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    overwrite: Overwrite = False,
+    micro_batch: MicroBatch = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the prompts of a study to other backbones: fit its projectors, and train on from what they make."""
+    question = Question(name=study, store=store, seeds=seeds, cache=cache)
+    how = commands.How(device, micro_batch, overwrite)
+    commands.fill(question, ("project",), how, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -228,7 +236,8 @@ def list_artifacts(
     *,
     store: StorePath = STORE,
     kind: Annotated[
-        Literal["prompt", "score", "neurons", "words", "influence", "examples"] | None, typer.Option("--kind")
+        Literal["prompt", "score", "projector", "neurons", "words", "influence", "examples"] | None,
+        typer.Option("--kind"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -251,19 +260,8 @@ def show(key: Annotated[str, typer.Argument(help="A key, or its first digits.")]
     typer.echo(listing.describe(commands.existing(store), key))
 
 
-@app.command()
-def verify(*, store: StorePath = STORE) -> None:
-    """Re-hash every file of a store."""
-    problems = commands.existing(store).verify()
-    for folder, found in problems.items():
-        typer.echo(f"{folder}: {'; '.join(found)}")
-    if problems:
-        commands.say(
-            f"{len(problems)} altered. Remove these folders and run the study, or the import, again: what is missing "
-            "is made anew."
-        )
-        raise typer.Exit(1)
-    typer.echo("every file is what its manifest says")
+app.command()(verbs.verify)
+app.command()(verbs.suggest)
 
 
 @app.command()

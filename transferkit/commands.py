@@ -15,10 +15,10 @@ from transferkit.errors import InputError
 if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
     from transferkit.report import Chapter
     from transferkit.results import Results
-    from transferkit.run import Plan, Stage
-    from transferkit.specs import PromptSpec
+    from transferkit.run import Plan
+    from transferkit.specs import Spec
     from transferkit.store import Store
-    from transferkit.study import Study
+    from transferkit.study import Stage, Study
 
 STORE = Path("runs")
 
@@ -50,7 +50,7 @@ class Question:
             say(f"TRIAL: at most {self.limit} examples per task are scored. These numbers are not for a paper.")
         return named.find_study(self.name, seeds=self.seeds, limit=self.limit)
 
-    def command(self, verb: Literal["train", "measure", "analyze"]) -> str:
+    def command(self, verb: Literal["train", "project", "measure", "analyze"]) -> str:
         """Return the command line of a verb on the same study, with the same options."""
         cache = None if verb == "analyze" else self.cache
         store = None if self.store == STORE else self.store
@@ -126,15 +126,16 @@ def fill(
     asked, store = question.study(), Store(question.store)
     from transferkit import run  # brings torch: a mistyped name is answered before
 
-    is_measured_only = "train" not in stages
+    lacking = _lacking(asked, store, before=stages[0])
     if dry_run:
         todo = run.plan(asked, store, stages=stages, overwrite=how.policy, device=how.device)
-        typer.echo(_plan_text(question, asked, todo, is_measured_only=is_measured_only, as_json=as_json))
+        typer.echo(_plan_text(question, asked, todo, lacking, as_json=as_json))
         return
-    if is_measured_only and (untrained := _untrained(asked, store)):
+    for stage, missing in lacking.items():
+        what, n = ("prompts", len(asked.every_prompt())) if stage == "train" else ("projections", None)
         raise InputError(
-            f"{len(untrained)} of {len(asked.every_prompt())} prompts are missing from {question.store}",
-            fix=question.command("train"),
+            f"{len(missing)}{'' if n is None else f' of {n}'} {what} are missing from {question.store}",
+            fix=question.command(stage),
         )
     catalogue.require(named.assets_of(asked), question.cache, asked=question.name)
     outcome = run.fill(
@@ -234,23 +235,34 @@ def say(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def _untrained(asked: "Study", store: "Store") -> "list[PromptSpec]":
-    return [spec for spec in asked.every_prompt() if not store.has(spec)]
+def _lacking(asked: "Study", store: "Store", *, before: "Stage") -> "dict[Stage, list[Spec]]":
+    """Return by step the prompts, and projectors, that a later step of a study works with and the store has not."""
+    from transferkit.specs import ExamplesSpec
+    from transferkit.study import STAGES, stage_of
+
+    found: dict[Stage, list[Spec]] = {}
+    earlier = STAGES[: STAGES.index(before)]
+    for spec in asked.specs():
+        if stage_of(spec) in earlier and not isinstance(spec, ExamplesSpec) and not store.has(spec):
+            found.setdefault(stage_of(spec), []).append(spec)
+    return {stage: found[stage] for stage in earlier if stage in found}
 
 
-def _plan_text(question: Question, asked: "Study", todo: "Plan", *, is_measured_only: bool, as_json: bool) -> str:
-    """Return what is missing: artifacts, prompts a measurement rests on, and assets of the catalogue."""
+def _plan_text(
+    question: Question, asked: "Study", todo: "Plan", lacking: "dict[Stage, list[Spec]]", *, as_json: bool
+) -> str:
+    """Return what is missing: artifacts, what earlier steps should have made, and assets of the catalogue."""
     from transferkit import catalogue, named
-    from transferkit.store import Store
 
-    kinds = ("examples", "prompts", "scores", "neurons", "words", "influence")
-    counts = {kind: sum(len(group.specs) for group in getattr(todo, kind)) for kind in kinds}
-    if is_measured_only:
-        counts["prompts"] = len(_untrained(asked, Store(question.store)))
+    counts = {kind: sum(len(group.specs) for group in groups) for kind, groups in todo.groups.items()}
+    counts["prompts"] += len(lacking.get("train", ()))
+    for kind in ("projectors", "projected", "started"):  # not said of studies that have none
+        if not asked.projections:
+            del counts[kind]
     assets = catalogue.missing(named.assets_of(asked), question.cache)
     if as_json:
         return json.dumps({"missing": counts, "present": todo.n_present, "missing_assets": assets})
-    steps = sum(group.units for group in todo.prompts)
+    steps = sum(group.units for group in (*todo.prompts, *todo.projectors, *todo.started))
     pairs = sum(group.units for group in todo.scores)
     lines = [
         f"present: {todo.n_present}",
@@ -260,8 +272,10 @@ def _plan_text(question: Question, asked: "Study", todo: "Plan", *, is_measured_
     if assets:
         fix = catalogue.fetch_command([question.name], question.cache)
         lines.append(f"missing assets: {', '.join(assets)} → {fix}")
-    if is_measured_only and counts["prompts"]:
+    if "train" in lacking:
         lines.append(f"the prompts are to be trained first → {question.command('train')}")
+    if "project" in lacking:
+        lines.append(f"prompts are to be brought to other backbones first → {question.command('project')}")
     return "\n".join(lines)
 
 
@@ -279,8 +293,8 @@ def _how_to_fill(question: Question, asked: "Study", *, is_empty: bool) -> str:
     from transferkit.store import Store
 
     filled_by = _origin(question, asked) if question.name.endswith(".json") else question
-    verbs = ("train", "measure") if _untrained(asked, Store(question.store)) else ("measure",)
-    lines = [filled_by.command(verb) for verb in verbs]
+    lacking = _lacking(asked, Store(question.store), before="measure")
+    lines = [filled_by.command(verb) for verb in (*lacking, "measure")]
     return ", then ".join(lines) + ("" if is_empty else "; or add --partial to see what is there")
 
 

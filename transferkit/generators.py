@@ -1,8 +1,4 @@
-"""Making. Networks that make each example's prompt of its own rows (Liu et al. 2022, section 3.2).
-
-All weights are one flat vector, of which maps are views: to the optimiser, to a checkpoint and to the alarms a
-generator is a parameter like a plain prompt.
-"""
+"""Making. Networks that make each example's prompt of its own rows (Liu et al. 2022, section 3.2)."""
 
 import math
 from collections.abc import Mapping
@@ -14,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from transferkit import weights
 from transferkit.backbones import Backbone, State
 from transferkit.backbones.state import take_rows
 from transferkit.batches import Batch
@@ -69,17 +66,14 @@ class Generated:
         return F.dropout(made, self.spec.dropout, self.training)
 
 
-def split_weights(spec: Generator, length: int, width: int, weights: Float[Tensor, "N"]) -> dict[str, Tensor]:
+def split_weights(spec: Generator, length: int, width: int, flat: Float[Tensor, "N"]) -> dict[str, Tensor]:
     """Return the weights by name, as views."""
-    shapes = spec.shapes(length, width)
-    pieces = weights.split([math.prod(shape) for shape in shapes.values()])
-    return {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
+    return weights.split(flat, spec.shapes(length, width))
 
 
 def join_weights(spec: Generator, length: int, width: int, parts: Mapping[str, np.ndarray]) -> Float[Tensor, "N"]:
     """Return weights by name as the flat vector they are views of."""
-    named = [np.asarray(parts[name], dtype=np.float32).reshape(-1) for name in spec.shapes(length, width)]
-    return torch.from_numpy(np.concatenate(named))
+    return weights.join(parts, spec.shapes(length, width))
 
 
 def decays(spec: Generator, length: int, width: int) -> Float[Tensor, "N"]:
@@ -89,14 +83,9 @@ def decays(spec: Generator, length: int, width: int) -> Float[Tensor, "N"]:
 
 
 def make_weights(spec: Generator, length: int, width: int, seed: int) -> Float[Tensor, "N"]:
-    """Return the weights training begins from: as `nn.Linear` has them, U[−1/√n, 1/√n] for n inputs."""
-    rng = np.random.default_rng([seed, STREAM])
+    """Return the weights training begins from, as `nn.Linear` has them."""
     shapes = spec.shapes(length, width)
-    parts = {}
-    for name, shape in shapes.items():
-        bound = 1 / math.sqrt(shapes[f"{name.split('.')[0]}.weight"][1])
-        parts[name] = rng.uniform(-bound, bound, shape)
-    return join_weights(spec, length, width, parts)
+    return weights.join(weights.draw(shapes, np.random.default_rng([seed, STREAM])), shapes)
 
 
 def pool(rows: Float[Tensor, "B T m"], real: Bool[Tensor, "B T"], length: int, by_max: bool) -> Float[Tensor, "B P m"]:

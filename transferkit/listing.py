@@ -14,6 +14,8 @@ from transferkit.specs import (
     ImportedPromptSpec,
     InfluenceSpec,
     NeuronsSpec,
+    ProjectedSpec,
+    ProjectorSpec,
     Spec,
     TrainedPrompt,
     WordsSpec,
@@ -43,6 +45,9 @@ def describe(store: Store, prefix: str) -> str:
         spec.source, TrainedPrompt
     ):
         parts += ["", f"made from prompt {spec.source.key} ({spec.source.task}, seed {spec.source.seed})"]
+    if isinstance(spec, ProjectedSpec):
+        made_from = f"{spec.prompt.key} ({spec.prompt.task}, seed {spec.prompt.seed}) of {spec.prompt.backbone}"
+        parts += ["", f"made from prompt {made_from} by projector {spec.projector}"]
     artifact = store.get(spec)
     if isinstance(artifact, Score):
         parts += ["", *(f"{name} = {value:.4f}" for name, value in artifact.metrics.items())]
@@ -127,6 +132,10 @@ def _row(store: Store, spec: Spec) -> Row:
     if isinstance(spec, AnyPromptSpec):
         what = spec.origin.collection if isinstance(spec, ImportedPromptSpec) else f"seed {spec.seed}"
         return {**row, "task": spec.task.name, "what": what}
+    if isinstance(spec, ProjectorSpec):
+        return {**row, "what": f"{spec.method.name} from {slug(spec.source_backbone)}"}
+    if isinstance(spec, ProjectedSpec):
+        return {**row, "task": spec.prompt.task, "what": source_label(spec.source, spec.backbone)}
     row["what"] = source_label(spec.source, spec.backbone)
     if isinstance(spec, InfluenceSpec):
         return {**row, "task": spec.task.name}

@@ -38,6 +38,7 @@ class Matrix:
         state: "measured", "missing" or "not_applicable" per cell [source,target]; by default missing where NaN.
         n: examples behind each cell [source,target].
         low: lower and `high` upper end of an interval per cell [source,target]; `interval` says which.
+        bounds: which values are only bounds [source,target]: ">" where more, "<" where less is true, else "".
         keys: the artifacts it was made from.
     """
 
@@ -53,6 +54,7 @@ class Matrix:
     n: IntArray | None = None
     low: FloatArray | None = None
     high: FloatArray | None = None
+    bounds: npt.NDArray[np.str_] | None = None
     interval: str | None = None
     keys: tuple[str, ...] = ()
 
@@ -65,6 +67,7 @@ class Matrix:
         values = np.array(self.values, dtype=np.float64)
         shape = (len(self.sources), len(self.targets))
         named = {"values": values, "state": self.state, "n": self.n, "low": self.low, "high": self.high}
+        named["bounds"] = self.bounds
         for what, array in named.items():
             if array is not None and np.shape(array) != shape:
                 raise InputError(
@@ -148,6 +151,7 @@ class Matrix:
             state=state,
             low=None,
             high=None,
+            bounds=None,
             interval=None,
             name=name,
             unit="fraction of own gain" if np.any(floor) else "fraction of own score",
@@ -166,7 +170,7 @@ class Matrix:
 
         return dataclasses.replace(
             self,
-            **{name: cut(getattr(self, name)) for name in ("values", "state", "n", "low", "high")},
+            **{name: cut(getattr(self, name)) for name in ("values", "state", "n", "low", "high", "bounds")},
             sources=tuple(self.sources[i] for i in rows),
             targets=tuple(self.targets[j] for j in columns),
             source_groups=tuple(self.source_groups[i] for i in rows),
@@ -200,7 +204,7 @@ class Matrix:
             "value": self.values.ravel(),
             "state": self.states.ravel(),
         }
-        for name in ("n", "low", "high"):
+        for name in ("n", "low", "high", "bounds"):
             if (array := getattr(self, name)) is not None:
                 columns[name] = np.asarray(array).ravel()
         return pd.DataFrame(columns)
@@ -216,6 +220,7 @@ def same_group(like: Matrix) -> Matrix:
         n=None,
         low=None,
         high=None,
+        bounds=None,
         interval=None,
         name="same_group",
         unit="0 or 1",

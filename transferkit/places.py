@@ -10,6 +10,7 @@ from transferkit.specs import (
     ImportedSource,
     InfluenceSpec,
     Majority,
+    MixedPrompt,
     NeuronsSpec,
     NoPrompt,
     ProjectedPrompt,
@@ -75,6 +76,8 @@ def source_label(source: PromptSource | ImportedSource, backbone: BackboneSpec) 
         return "majority"
     if isinstance(source, RandomPrompt):
         return f"random{source.seed}"
+    if isinstance(source, MixedPrompt):
+        return source.name
     origin = "" if source.backbone == backbone.name else re.sub(r"[^A-Za-z0-9._-]+", "-", source.backbone) + "-"
     if isinstance(source, UnseenPrompt):
         return f"{'projected-' if source.projected else ''}{origin}{source.task}"

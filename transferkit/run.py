@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
 
 from transferkit import study
 from transferkit.backbones.loading import Device, resolve_device
@@ -19,7 +18,6 @@ from transferkit.specs import (
     ExamplesSpec,
     InfluenceSpec,
     NeuronsSpec,
-    ProjectedInitial,
     ProjectedSpec,
     ProjectorSpec,
     PromptSpec,
@@ -29,13 +27,11 @@ from transferkit.specs import (
     key,
 )
 from transferkit.store import Overwrite, Store
-from transferkit.study import Study
+from transferkit.study import STAGES, Stage, Study, stage_of
 from transferkit.tasks.base import Task
 from transferkit.work import Workshop
 
 LOG = logging.getLogger("transferkit")
-Stage = Literal["train", "project", "measure"]
-STAGES: tuple[Stage, ...] = ("train", "project", "measure")
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ def plan(
     Raises:
         InputError: the study names something unknown; nothing has been loaded.
     """
-    specs = [s for s in asked.specs() if _stage(s) in stages]
+    specs = [s for s in asked.specs() if stage_of(s) in stages]
     missing = [s for s in specs if overwrite == "always" or not store.has(s)]
     names = {model.spec: name for name, model in asked.every_model.items()}
     sizes = {key(spec): spec for spec in asked.examples()}
@@ -111,7 +107,7 @@ def plan(
         return tuple(_group(same, names, count_units(same, n_examples)) for same in found.values())
 
     def trained(stage: Stage) -> tuple[Group, ...]:
-        prompts = [s for s in missing if isinstance(s, PromptSpec) and _stage(s) == stage]
+        prompts = [s for s in missing if isinstance(s, PromptSpec) and stage_of(s) == stage]
         return tuple(
             Group(tuple(same), names[same[0].backbone], count_units(same, n_examples))
             for same in training_groups(prompts, resolve_device(device))
@@ -185,7 +181,7 @@ def fill(
     executor.run("influence", todo.influence, store, reporter)
     store.write_file(store.root / "studies" / f"{asked.name}.json", study.to_json(asked))
     store.write_index()
-    asked_now = [s for s in asked.specs() if _stage(s) in stages]
+    asked_now = [s for s in asked.specs() if stage_of(s) in stages]
     failed = tuple(s for s in asked_now if not store.has(s) or store.failure(s))
     return Outcome(first.n_missing - len(failed), first.n_present, failed)
 
@@ -196,11 +192,3 @@ def _group(same: Sequence[Spec], names: Mapping[BackboneSpec, str], units: int) 
         return Group(tuple(same), None, units)
     source = names[first.source_backbone] if isinstance(first, ProjectorSpec) else None
     return Group(tuple(same), names[first.backbone], units, source)
-
-
-def _stage(spec: Spec) -> Stage:
-    if isinstance(spec, PromptSpec):
-        return "project" if isinstance(spec.recipe.initial, ProjectedInitial) else "train"
-    if isinstance(spec, (ProjectorSpec, ProjectedSpec)):
-        return "project"
-    return "train" if isinstance(spec, ExamplesSpec) else "measure"

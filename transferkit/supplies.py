@@ -1,5 +1,6 @@
 """Making. What work is done with: a backbone, splits as texts and as tokens, prompts; kept as long as they serve."""
 
+import dataclasses
 from pathlib import Path
 
 import torch
@@ -14,7 +15,8 @@ from transferkit.errors import InputError, RunError
 from transferkit.examples import Examples, load
 from transferkit.generators import Generated, join_weights, make_weights
 from transferkit.predictions import Entrant, Prefills
-from transferkit.prompts import Data, Job, make_initial
+from transferkit.projectors import Vocabulary
+from transferkit.prompts import Data, Job, Term, make_initial, weighted_sum
 from transferkit.readouts import make_readout
 from transferkit.specs import (
     BackboneSpec,
@@ -23,10 +25,15 @@ from transferkit.specs import (
     InfluenceSpec,
     LabelWordsInitial,
     Majority,
+    MixedPrompt,
     NoPrompt,
     Placement,
+    ProjectedPrompt,
+    ProjectedSpec,
+    ProjectorSpec,
     PromptSource,
     PromptSpec,
+    Recipe,
     ScoreSpec,
     TrainedPrompt,
     key,
@@ -50,7 +57,8 @@ class Supplies:
         self._prefills = Prefills()
         self._examples: dict[str, dict[Split, Examples]] = {}
         self._encoded: dict[object, Encoded] = {}
-        self._prompt_specs: dict[str, PromptSpec] = {}
+        self._prompt_specs: dict[str, PromptSpec | ProjectedSpec] = {}
+        self._vocabularies: dict[BackboneSpec, Vocabulary] = {}
 
     @property
     def at_hand(self) -> Backbone | None:
@@ -117,6 +125,20 @@ class Supplies:
         readout = make_readout(spec.readout, backbone, spec.task)
         return Job(spec, readout, data, initial, self.store.scratch(key(spec)))
 
+    def projector(self, found: str) -> tuple[ProjectorSpec, artifacts.Projector]:
+        """Return a stored projector by key, with its spec.
+
+        Raises:
+            RunError: it is not there, because it could not be fitted or has not been.
+        """
+        for spec in self.store.specs("projector"):
+            if key(spec) == found:
+                assert isinstance(spec, ProjectorSpec)
+                projector = self.store.get(spec)
+                assert isinstance(projector, artifacts.Projector)
+                return spec, projector
+        raise RunError(f"projector {found} is not in the store", fix="fit it first: transferkit project STUDY")
+
     def prompt(self, found: str) -> artifacts.Prompt:
         """Return a stored prompt by key.
 
@@ -124,12 +146,27 @@ class Supplies:
             RunError: it is not there, because its training failed or has not run.
         """
         if found not in self._prompt_specs:
-            self._prompt_specs = {key(s): s for s in self.store.specs("prompt") if isinstance(s, PromptSpec)}
+            found_here = (s for s in self.store.specs("prompt") if isinstance(s, (PromptSpec, ProjectedSpec)))
+            self._prompt_specs = {key(spec): spec for spec in found_here}
         if found not in self._prompt_specs:
-            raise RunError(f"prompt {found} is not in the store", fix="train it first: transferkit train STUDY")
+            raise RunError(
+                f"prompt {found} is not in the store",
+                fix="train it first: transferkit train STUDY; one of another backbone: transferkit project STUDY",
+            )
         prompt = self.store.get(self._prompt_specs[found])
         assert isinstance(prompt, artifacts.Prompt)
         return prompt
+
+    def vocabulary(self, name: str, spec: BackboneSpec, readout: ReadoutKind) -> Vocabulary:
+        """Return the words of a backbone, read once; loads it by name."""
+        if spec not in self._vocabularies:
+            self._vocabularies[spec] = Vocabulary.of(self.backbone(name, spec, readout))
+        return self._vocabularies[spec]
+
+    def _recipe(self, trained: str) -> Recipe:
+        spec = self._prompt_specs[trained]
+        assert isinstance(spec, PromptSpec)  # a trained prompt is no projected one
+        return spec.recipe
 
     def entrant(self, source: PromptSource, backbone: Backbone, task: Task | None) -> Entrant:
         """Return what a source puts before the text.
@@ -138,14 +175,15 @@ class Supplies:
             InputError: the prompt was made for a backbone of another width.
             RunError: the prompt is not there.
         """
+        if isinstance(source, MixedPrompt):
+            return self._mixed(source, backbone)
+        if isinstance(source, ProjectedPrompt):
+            vectors = _on(backbone, torch.from_numpy(self.prompt(source.key).vectors), source.backbone)
+            made = self._prompt_specs[source.key]
+            assert isinstance(made, ProjectedSpec)
+            return Entrant(vectors, made.placement, key(source), self._prefills)
         if isinstance(source, TrainedPrompt):
-            prompt = self.prompt(source.key)
-            vectors = _on(backbone, torch.from_numpy(prompt.vectors), source.backbone)
-            recipe = self._prompt_specs[source.key].recipe
-            if recipe.generator is not None and prompt.generator is not None:
-                weights = join_weights(recipe.generator, recipe.prompt_length, backbone.width, prompt.generator)
-                return _generating(backbone, recipe.generator, recipe.prompt_length, recipe.placement, weights)
-            return Entrant(vectors, recipe.placement, key(source), self._prefills)
+            return self._trained(source, backbone)
         if isinstance(source, (NoPrompt, Majority)):
             return Entrant(None, Placement())
         if source.generator is not None:
@@ -163,11 +201,29 @@ class Supplies:
         kept = None if isinstance(source.initial, LabelWordsInitial) else self._prefills
         return Entrant(_on(backbone, vectors, backbone.spec.name), source.placement, key(source), kept)
 
+    def _trained(self, source: TrainedPrompt, backbone: Backbone) -> Entrant:
+        prompt = self.prompt(source.key)
+        vectors = _on(backbone, torch.from_numpy(prompt.vectors), source.backbone)
+        recipe = self._recipe(source.key)
+        if recipe.generator is not None and prompt.generator is not None:
+            weights = join_weights(recipe.generator, recipe.prompt_length, backbone.width, prompt.generator)
+            return _generating(backbone, recipe.generator, recipe.prompt_length, recipe.placement, weights)
+        return Entrant(vectors, recipe.placement, key(source), self._prefills)
+
+    def _mixed(self, source: MixedPrompt, backbone: Backbone) -> Entrant:
+        terms = []
+        for part in source.parts:
+            prompt = part.prompt
+            owner = prompt.backbone if isinstance(prompt, TrainedPrompt) else backbone.spec.name
+            name = f"{prompt.key} ({prompt.task}, seed {prompt.seed})"
+            terms.append(Term(name, owner, part.weight, self.entrant(prompt, backbone, None)))
+        return dataclasses.replace(weighted_sum(terms), name=key(source), kept=self._prefills)
+
     def began(self, source: PromptSource, backbone: Backbone) -> Entrant | None:
         """Return what the training of a source began from; None where nothing was trained."""
         if not isinstance(source, TrainedPrompt):
             return None
-        prompt, recipe = self.prompt(source.key), self._prompt_specs[source.key].recipe
+        prompt, recipe = self.prompt(source.key), self._recipe(source.key)
         if recipe.generator is not None:
             weights = make_weights(recipe.generator, recipe.prompt_length, backbone.width, source.seed)
             return _generating(backbone, recipe.generator, recipe.prompt_length, recipe.placement, weights)

@@ -21,6 +21,7 @@ from transferkit.groups import Group
 from transferkit.measures import Subject, activated, majority_score, measure_influence, nearest_words, score_all
 from transferkit.passes import Room
 from transferkit.predictions import Entrant
+from transferkit.projecting import Projecting
 from transferkit.prompts import train_together, training_cost
 from transferkit.readouts import make_readout
 from transferkit.specs import (
@@ -28,6 +29,8 @@ from transferkit.specs import (
     InfluenceSpec,
     Majority,
     NeuronsSpec,
+    ProjectedSpec,
+    ProjectorSpec,
     PromptSpec,
     ScoreSpec,
     Spec,
@@ -63,6 +66,7 @@ class Workshop:
         self.overwrite: Overwrite = overwrite
         self.room = Room(micro_batch)
         self.supplies = Supplies(store, device=device, cache=cache, states=StatesShelf(store, self.room, states_gb))
+        self._projecting = Projecting(self.supplies, self.room, self._put, self._fail)
 
     def make(self, group: Group, advance: Advance) -> None:
         """Make what a group asks for and put it into the store.
@@ -81,6 +85,10 @@ class Workshop:
             self._make_words(group, advance)
         elif isinstance(first, InfluenceSpec):
             self._make_influence(group, advance)
+        elif isinstance(first, ProjectorSpec):
+            self._projecting.make_projectors(group, advance)
+        elif isinstance(first, ProjectedSpec):
+            self._projecting.make_projected(group, advance)
         else:
             self._make_neurons(group, advance)
 

@@ -13,6 +13,7 @@ from transferkit.specs import (
     MaskedReadout,
     NeuronsSpec,
     NoPrompt,
+    PromptInitial,
     PromptSpec,
     RandomPrompt,
     Recipe,
@@ -23,9 +24,11 @@ from transferkit.specs import (
     key,
 )
 from transferkit.store import Store
+from transferkit.study import Start
 from transferkit.tasks.base import Answer, Label, LocalData, Task
 
 N, P, D, L, F = 120, 5, 12, 6, 40
+STEPS = range(0, 201, 20)
 
 
 def make_task(name, group, metric="accuracy"):
@@ -60,6 +63,7 @@ class SyntheticStudy:
     seeds: tuple = (0, 1)
     across: bool = True
     readout: object = MaskedReadout()
+    begun: bool = False  # whether prompts are trained from those of other tasks, too
 
     def swept_prompts(self):
         return []
@@ -70,14 +74,30 @@ class SyntheticStudy:
     crossings = ()
 
     def starts(self):
-        return []
+        if not self.begun:
+            return []
+        return [
+            Start(self.trained_from(key(source), plain), plain, source.task.name, source.backbone.name)
+            for plain in self.prompts()
+            for source in self.prompts()
+            if (source.backbone, source.seed) == (plain.backbone, plain.seed) and source.task != plain.task
+        ]
+
+    def trained_from(self, name, plain):
+        recipe = dataclasses.replace(plain.recipe, initial=PromptInitial(key=name))
+        return dataclasses.replace(plain, recipe=recipe)
 
     def started_scores(self):
-        return []
+        return [
+            ScoreSpec(source=p.source, backbone=p.backbone, readout=p.readout, task=p.task)
+            for p in (start.prompt for start in self.starts())
+        ]
 
     def specs(self):
         for make in (self.examples, self.prompts, self.scores, self.neuron_sets, self.words):
             yield from make()
+        yield from (start.prompt for start in self.starts())
+        yield from self.started_scores()
 
     def specs_of(self):
         return [BackboneSpec(name=name, revision="0" * 40) for name in self.backbones]
@@ -180,6 +200,17 @@ def f1(predicted, gold):
     return float(f1_score(gold, predicted, average="macro"))
 
 
+def curve_of(spec, start=None):
+    """Scores by step: slowly from nothing, sooner from a prompt of the same group, not in time from another one."""
+    gap, time = 0.4 + 0.05 * spec.seed, 60
+    if start is not None and start.source == "films":
+        gap = 0.01  # there at once
+    elif start is not None:
+        groups = {task.name: task.group for task in SyntheticStudy().tasks}
+        time = 20 if groups[start.source] == spec.task.group else 150
+    return [round(float(0.9 - gap * np.exp(-step / time)), 6) for step in STEPS]
+
+
 def fill(study, root, *, without=lambda spec: False):
     """Put every artifact of the study into a store, but those `without` names."""
     store = Store(root)
@@ -197,7 +228,8 @@ def fill(study, root, *, without=lambda spec: False):
         shared = "films" if name == "shops" else name
         hashes = [f"{shared if i < 3 else name}-{i}" for i in range(N)]
         put(spec, Examples(gold[name], hashes, {"dropped_from_training": 2}))
-    for spec in study.prompts():
+    begun = {key(start.prompt): start for start in study.starts()}
+    for spec in [*study.prompts(), *(start.prompt for start in begun.values())]:
         draw = generator_of("prompt", spec.backbone.name, spec.task.name, spec.seed)
         initial = generator_of("initial", spec.backbone.name, spec.seed).normal(size=(P, D))
         towards = generator_of("group", spec.backbone.name, spec.task.group).normal(size=(P, D))
@@ -208,18 +240,19 @@ def fill(study, root, *, without=lambda spec: False):
                 "step": s,
                 "train_loss": 1 / (1 + s / 40),
                 "selection_loss": 0.7,
-                "selection_score": 0.9 - (0.4 + 0.05 * spec.seed) * np.exp(-s / 60),
+                "selection_score": score,
                 "prompt_norm": 3.0,
             }
-            for s in range(0, 201, 20)
+            for s, score in zip(STEPS, curve_of(spec, begun.get(key(spec))), strict=True)
         ]
         history = [{k: round(float(v), 6) if k != "step" else v for k, v in row.items()} for row in history]
         live = np.arange(P) > 0
         alarms = ["gradient_vanished"] if (spec.task.name, spec.seed) == ("entails", 1) else []
         early = (initial + towards).astype(np.float32)
         prompt = Prompt(vectors.astype(np.float32), initial.astype(np.float32), live, history, early=early)
-        put(spec, prompt, health={"alarms": alarms, "steps": 200})
-    for spec in study.scores():
+        cost = {"cost": {"gflop_per_example": 0.25}} if begun else {}
+        put(spec, prompt, health={"alarms": alarms, "steps": 200}, **cost)
+    for spec in [*study.scores(), *study.started_scores()]:
         make = class_score if spec.task.answer is None else text_score
         put(spec, make(spec, chance_of_being_right(spec, groups), gold[spec.task.name]))
     for spec in study.neuron_sets():

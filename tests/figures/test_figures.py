@@ -12,7 +12,8 @@ import pytest
 from transferkit import figures
 from transferkit.errors import InputError
 from transferkit.figures.style import PALETTE, SETTINGS, contrast, group_colours, ink_on, style
-from transferkit.matrices import Matrix
+from transferkit.matrices import Matrix, same_group
+from transferkit.statistics import top_k_curves
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "figures"
 LABELS = ("entails", "follows", "films", "shops")
@@ -133,6 +134,15 @@ def on_targets():
     return table.iloc[::-1]
 
 
+def curves():
+    """Seven indicators, the baselines among them, and both yardsticks."""
+    draw = np.random.default_rng(0)
+    transfer = matrix(np.round(draw.uniform(0.3, 0.95, (4, 4)), 3))
+    names = ("cosine_concat", "neuron_overlap_all", "linear_cka", "task_embedding", "norm_proxy", "euclidean_concat")
+    found = [matrix(np.round(transfer.values + draw.normal(0, 0.4, (4, 4)), 3), name=name) for name in names]
+    return top_k_curves(transfer, [*found, same_group(transfer)])
+
+
 DRAWN = {
     "heatmap": lambda: figures.heatmap(matrix()),
     "heatmap_holes": lambda: figures.heatmap(with_holes()),
@@ -147,6 +157,7 @@ DRAWN = {
     "forest": lambda: figures.forest(predicting()),
     "verdicts": lambda: figures.verdicts(cell_tests()),
     "dendrogram": lambda: figures.dendrogram(similarity()),
+    "regret": lambda: figures.regret_curves(curves()),
     "row_norms": lambda: figures.row_norms(norms()),
     "target_scores": lambda: figures.target_scores(on_targets()),
 }
@@ -288,6 +299,20 @@ def test_a_dendrogram_ends_where_the_tree_does():
     assert sorted(label.get_text() for label in ax.get_yticklabels()) == sorted(LABELS)
     for label in ax.get_yticklabels():
         assert contrast(mpl.colors.to_rgb(label.get_color()), (1.0, 1.0, 1.0)) >= 4.5
+
+
+def test_regret_curves_tell_the_best_three_and_the_yardsticks_apart():
+    found = curves()
+    ax = figures.regret_curves(found)
+    ranked = sorted(
+        (curve for curve in found if "source" not in curve.name and curve.name not in ("same_group", "norm_proxy")),
+        key=lambda curve: curve.regret.tolist(),
+    )
+    best = [curve.name.replace("_", " ") for curve in ranked[:3]]
+    assert legend(ax) == ["2 other indicators", "norm proxy", "same group", "random source", *best]
+    marked = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [line.get_ydata().tolist() for line in marked] == [curve.regret.tolist() for curve in ranked[:3]]
+    assert ax.get_ylabel() == "regret@k, mean of 4 targets"
 
 
 @pytest.mark.parametrize("n_positions", [6, 100])

@@ -27,12 +27,15 @@ from transferkit.specs import (
     LabelWordsInitial,
     Majority,
     MaskedReadout,
+    MixedPrompt,
     NeuronSite,
     NeuronsSpec,
     NoPrompt,
     NormalInitial,
     Origin,
+    Part,
     Placement,
+    ProjectedPrompt,
     PromptInitial,
     PromptSpec,
     RandomPrompt,
@@ -99,6 +102,19 @@ SAMPLES: dict[str, Spec] = {
     "score_random": score_spec(RandomPrompt(seed=1000, length=5, initial=UniformInitial()), task=PAIR),
     "score_trained": score_spec(TRAINED, split="selection"),
     "score_first": score_spec(TRAINED, readout=EmbeddingReadout(pooling="first", scale=10.0)),
+    "score_mixed": score_spec(
+        MixedPrompt(
+            name="mean",
+            parts=(
+                Part(prompt=TRAINED, weight=0.5),
+                Part(prompt=dataclasses.replace(TRAINED, key="1" * 12), weight=0.5),
+                Part(
+                    prompt=ProjectedPrompt(key="2" * 12, task="own", seed=0, backbone="other", method="linear"),
+                    weight=-1.0,
+                ),
+            ),
+        )
+    ),
     "neurons": NeuronsSpec(source=TRAINED, backbone=BACKBONE, readout=MaskedReadout()),
     "neurons_pre": NeuronsSpec(
         source=RandomPrompt(seed=1, length=2, initial=LabelWordsInitial()),

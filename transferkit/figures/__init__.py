@@ -5,13 +5,16 @@ from transferkit.figures.curves import curves
 from transferkit.figures.dendrogram import dendrogram
 from transferkit.figures.depth_lines import block_lines, convergence
 from transferkit.figures.forest import forest
-from transferkit.figures.heatmap import Scale, heatmap
+from transferkit.figures.heatmap import Scale, heatmap, ratio_scale
 from transferkit.figures.intervals import intervals
 from transferkit.figures.layers import layers
 from transferkit.figures.overlap import overlap
 from transferkit.figures.prompt_map import prompt_map
+from transferkit.figures.regret import regret_curves
 from transferkit.figures.row_norms import row_norms
 from transferkit.figures.scatter import scatter
+from transferkit.figures.shoot_out import shoot_out
+from transferkit.figures.starts import starts
 from transferkit.figures.structure import structure
 from transferkit.figures.style import style
 from transferkit.figures.target_scores import target_scores
@@ -31,8 +34,12 @@ __all__ = [
     "layers",
     "overlap",
     "prompt_map",
+    "ratio_scale",
+    "regret_curves",
     "row_norms",
     "scatter",
+    "shoot_out",
+    "starts",
     "structure",
     "style",
     "target_scores",

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
 Show = Literal["percent", "number"]
+LEAST_RATIO = 1.5  # that the colours of ratios reach to, at least
 HATCHES = {"missing": "////", "not_applicable": "...."}
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How values become colours: limits, and the value in the middle of a diverging map."""
+    """How values become colours: limits, the value in the middle of a diverging map, and whether ratios count."""
 
     low: float
     high: float
     centre: float | None = None
+    spacing: Literal["linear", "log"] = "linear"
 
 
 def heatmap(
@@ -80,13 +82,21 @@ def _scale(matrix: Matrix, centre: float | None) -> Scale:
     return Scale(low, high) if high > low else Scale(low - 0.5, high + 0.5)
 
 
+def ratio_scale(*matrices: Matrix) -> Scale:
+    """Return colours for ratios: 1 in the middle, twice as far from it as half."""
+    values = np.concatenate([matrix.values[matrix.is_measured] for matrix in matrices])
+    reach = float(np.exp(np.abs(np.log(values)).max(initial=np.log(LEAST_RATIO))))
+    return Scale(1 / reach, reach, 1.0, "log")
+
+
 def _colours(scale: Scale) -> ScalarMappable:
     import matplotlib as mpl
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import LogNorm, Normalize
 
     name = MAPS["sequential" if scale.centre is None else "diverging"]
-    return ScalarMappable(Normalize(scale.low, scale.high), mpl.colormaps[name])
+    norm = LogNorm if scale.spacing == "log" else Normalize
+    return ScalarMappable(norm(scale.low, scale.high), mpl.colormaps[name])
 
 
 def _draw_cell(ax: Axes, matrix: Matrix, at: tuple[int, int], *, colours: ScalarMappable, show: Show) -> None:
@@ -99,7 +109,7 @@ def _draw_cell(ax: Axes, matrix: Matrix, at: tuple[int, int], *, colours: Scalar
     if state == "measured":
         fill = to_hex(colours.to_rgba(np.array([matrix.values[at]]))[0])
         box.set_facecolor(fill)
-        text = number(matrix.values[at], show)
+        text = _bound(matrix, at) + number(matrix.values[at], show)
         size = 8 if max(matrix.values.shape) <= 12 else 7
         ax.text(j, i, text, ha="center", va="center", fontsize=size, color=ink_on(to_rgb(fill)))
     else:
@@ -125,12 +135,16 @@ def number(value: float, show: Show) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
+def _bound(matrix: Matrix, at: tuple[int, int]) -> str:
+    return "" if matrix.bounds is None else str(matrix.bounds[at])
+
+
 def _tip(matrix: Matrix, at: tuple[int, int]) -> str:
     i, j = at
     where = f"{matrix.sources[i]} → {matrix.targets[j]}"
     if matrix.states[at] != "measured":
         return f"{where}: {str(matrix.states[at]).replace('_', ' ')}"
-    text = f"{where}: {matrix.values[at]:.4g}"
+    text = f"{where}: {_bound(matrix, at)}{matrix.values[at]:.4g}"
     if matrix.low is not None and matrix.high is not None and not np.isnan(matrix.low[at]):
         text += f" [{matrix.low[at]:.4g}, {matrix.high[at]:.4g}]"
     return text if matrix.n is None or matrix.n[at] <= 0 else f"{text}, n = {matrix.n[at]}"
@@ -181,7 +195,8 @@ def _edges(groups: tuple[str, ...]) -> list[float]:
 
 
 def _draw_bar(ax: Axes, matrix: Matrix, colours: ScalarMappable, show: Show) -> None:
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 
     if not matrix.is_measured.any():
         return
@@ -190,4 +205,8 @@ def _draw_bar(ax: Axes, matrix: Matrix, colours: ScalarMappable, show: Show) -> 
     bar.ax.tick_params(length=2, labelsize=7)
     if show == "percent":
         bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    elif isinstance(colours.norm, LogNorm):
+        bar.set_ticks(LogLocator(base=2))  # pyright: ignore[reportArgumentType]
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        bar.minorticks_off()
     bar.set_label(matrix.unit.replace("fraction", "percent") if show == "percent" else matrix.unit, fontsize=8)

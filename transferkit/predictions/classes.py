@@ -64,11 +64,20 @@ def answers(
     batch_size: int,
     legal: bool,
     progress: Callable[[int], None],
+    together: Sequence[Sequence[int]] | None = None,
 ) -> list[Said]:
-    """Return what each prompt makes a backbone say; arguments as of `class_scores` and `outcomes`."""
+    """Return what each prompt makes a backbone say; arguments as of `class_scores`, `outcomes` and `passes`."""
     found: list[list[tuple[np.ndarray, ...]]] = [[] for _ in entrants]
     words = readout if legal and isinstance(readout, LabelWords) else None
-    for now in passes(backbone, encoded, entrants, batch_size=batch_size, at_once=CUDA_ROWS, progress=progress):
+    for now in passes(
+        backbone,
+        encoded,
+        entrants,
+        batch_size=batch_size,
+        at_once=CUDA_ROWS,
+        progress=progress,
+        together=together,
+    ):
         hidden = backbone.finish(now.state, readout.rows(now.batch))
         parts = [now.spread(readout.scores(hidden, now.batch)).float().cpu().numpy()]
         if words is not None:

@@ -111,6 +111,7 @@ def passes(
     batch_size: int,
     at_once: int,
     progress: Callable[[int], None],
+    together: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[Pass]:
     """Take every prompt over every example; prompts one after the other, so that what is computed of one can go again.
 
@@ -121,11 +122,12 @@ def passes(
         batch_size: examples per forward pass.
         at_once: rows per forward pass on a GPU, prompts tiled along the batch.
         progress: called with the number of (prompt, example) pairs done.
+        together: numbers of the entrants that share a pass, pass by pass; as `groups` has them by default.
     """
     alone = encoded.without_rows  # stored rows are read batch by batch: all of them at once may not fit
     batches = [(batch.index.numpy(), batch.to(backbone.device)) for batch in alone.in_order(batch_size)]
     room = at_once if batch_size >= WHOLE_BATCH else batch_size  # smaller batches mean that memory is short
-    for who in groups(entrants, backbone, room // batch_size):
+    for who in groups(entrants, backbone, room // batch_size) if together is None else together:
         prompt = ready([entrants[i] for i in who], backbone)
         for index, batch in batches:
             whole = encoded.with_rows(batch)
@@ -143,6 +145,11 @@ def groups(entrants: Sequence[Entrant], backbone: Backbone, size: int) -> list[l
     """
     if backbone.device.type == "cpu":
         return [[i] for i in range(len(entrants))]
+    return shareable(entrants, size)
+
+
+def shareable(entrants: Sequence[Entrant], size: int) -> list[list[int]]:
+    """Return which prompts may be tiled along a batch: `size` at most, of one shape and place; a generator is alone."""
     alike: dict[object, list[int]] = {}
     for i, entrant in enumerate(entrants):
         shape = None if entrant.vectors is None else tuple(entrant.vectors.shape)

@@ -31,11 +31,34 @@ class SharedWords:
     target: Float[np.ndarray, "N t"]
 
 
-def shared_words(source: Backbone, target: Backbone, *, skip: int = 1000, most: int = 4000) -> SharedWords:
+@dataclass(frozen=True)
+class Vocabulary:
+    """The whole words of a backbone, in the order of its vocabulary.
+
+    Attributes:
+        name: of the backbone.
+        words: by their letters; of equal letters the first.
+        rows: their embeddings [V,d].
+    """
+
+    name: str
+    words: tuple[str, ...]
+    rows: Float[np.ndarray, "V d"]
+
+    @classmethod
+    def of(cls, backbone: Backbone) -> "Vocabulary":
+        """Return the words of a backbone."""
+        ids: dict[str, int] = {}
+        for i, word in frequent_words(backbone, len(backbone.tokenizer)).items():
+            ids.setdefault(word, i)
+        return cls(backbone.spec.name, tuple(ids), word_rows(backbone, list(ids.values())).numpy())
+
+
+def shared_words(source: Vocabulary, target: Vocabulary, *, skip: int = 1000, most: int = 4000) -> SharedWords:
     """Return the whole words both vocabularies have as single tokens.
 
     Args:
-        source: the backbone whose order of words is kept.
+        source: the vocabulary whose order of words is kept.
         target: the other one.
         skip: the most frequent shared words are passed over, so many (Lester et al. 2022 skip 1,000).
         most: and so many at most are taken after them (Lester et al. 2022 take 4,000).
@@ -43,23 +66,12 @@ def shared_words(source: Backbone, target: Backbone, *, skip: int = 1000, most: 
     Raises:
         InputError: too few are left.
     """
-    ours, theirs = _ids(source), _ids(target)
+    ours, theirs = ({word: i for i, word in enumerate(one.words)} for one in (source, target))
     shared = tuple([word for word in ours if word in theirs][skip : skip + most])
     if len(shared) < LEAST:
         raise InputError(
-            f"{source.spec.name} and {target.spec.name} share {len(shared)} words behind the first {skip}",
+            f"{source.name} and {target.name} share {len(shared)} words behind the first {skip}",
             fix="skip fewer, or take backbones whose vocabularies are of one language",
         )
-    rows = [
-        word_rows(backbone, [ids[word] for word in shared]).numpy()
-        for backbone, ids in ((source, ours), (target, theirs))
-    ]
-    return SharedWords(shared, rows[0], rows[1])
-
-
-def _ids(backbone: Backbone) -> dict[str, int]:
-    """Return the id of every whole word, in the order of the vocabulary; of equal letters the first."""
-    found: dict[str, int] = {}
-    for i, word in frequent_words(backbone, len(backbone.tokenizer)).items():
-        found.setdefault(word, i)
-    return found
+    places = [[ids[word] for word in shared] for ids in (ours, theirs)]
+    return SharedWords(shared, source.rows[places[0]], target.rows[places[1]])

@@ -18,6 +18,7 @@ from transferkit.specs import (
     Initial,
     LabelWordsInitial,
     NormalInitial,
+    ProjectedInitial,
     PromptInitial,
     TextInitial,
     UniformInitial,
@@ -56,7 +57,7 @@ def make_initial(
         return torch.from_numpy(rng.normal(0.0, initial.std, shape).astype(np.float32))
     if isinstance(initial, VocabularyInitial):
         return sampled_words(backbone, length, initial.population, rng)
-    if isinstance(initial, PromptInitial):
+    if isinstance(initial, (PromptInitial, ProjectedInitial)):
         return _other_prompt(find_prompt(initial.key), shape, initial.key)
     if isinstance(initial, TextInitial):
         rows = word_rows(backbone, backbone.tokenizer(initial.text, add_special_tokens=False)["input_ids"])

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,8 @@ class Run:
     """All that changes while a prompt is trained, and so all that a resumed run needs.
 
     What learns is one flat vector: the rows of a prompt, or the weights of a generator. `decays` says which of its
-    numbers weight decay shrinks, where the optimiser does not see to it. `seconds` are those of the clock between
+    numbers weight decay shrinks, where the optimiser does not see to it. `through` makes rows of what learns, where it
+    is neither rows nor a generator's weights (a projector's are). `seconds` are those of the clock between
     evaluations; `cpu_seconds` is its share of the processes' time, of which `cpu_seconds_before` was spent by processes
     that were killed, up to their last evaluation and without what they loaded.
     """
@@ -80,6 +81,7 @@ class Run:
     cpu_seconds: float = 0.0
     cpu_seconds_before: float = 0.0
     decays: Float[Tensor, "N"] | None = None
+    through: Callable[[Float[Tensor, "N"]], Float[Tensor, "P d"]] | None = None
 
     @classmethod
     def begin(cls, job: Job, backbone: Backbone) -> "Run":
@@ -96,6 +98,10 @@ class Run:
     def learned(self) -> Float[Tensor, "P d"] | Float[Tensor, "N"]:
         """Return the flat parameter as rows, or as it is."""
         return self.vectors.view_as(self.best)
+
+    def rows(self) -> Float[Tensor, "P d"]:
+        """Return the rows a plain prompt has now."""
+        return self.learned() if self.through is None else self.through(self.vectors)
 
     def is_done(self, recipe: Recipe) -> bool:
         """Tell whether its steps, or its patience, are used up."""

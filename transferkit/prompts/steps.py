@@ -81,7 +81,7 @@ def _prompts(backbone: Backbone, taken: Sequence[tuple[Job, Run]]) -> Float[Tens
     """Return the prompts of a pass; a generator has it to itself."""
     recipe, (_, run) = taken[0][0].spec.recipe, taken[0]
     if recipe.generator is None:
-        return torch.stack([run.learned() for _, run in taken])
+        return torch.stack([run.rows() for _, run in taken])
     assert len(taken) == 1
     return Generated.of(recipe.generator, backbone, recipe.prompt_length, run.learned(), training=True)
 

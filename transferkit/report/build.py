@@ -22,6 +22,7 @@ from transferkit.report.predictor_sections import (
     predictor_section,
     predictor_sentence,
 )
+from transferkit.report.projection_sections import projection_section, projection_sentences
 from transferkit.report.score_sections import cross_model_section, group_medians, own_section, transfer_section
 from transferkit.report.shelf_sections import (
     import_section,
@@ -31,6 +32,7 @@ from transferkit.report.shelf_sections import (
     training_section,
 )
 from transferkit.report.similarity_sections import prompt_section
+from transferkit.report.start_sections import start_section, start_sentence
 from transferkit.report.words import entry_of, examples_of, percent, points, seeds_of, signed
 from transferkit.results import Results
 
@@ -62,6 +64,8 @@ def build(results: Results, chapters: Sequence[Chapter] = ()) -> Report:
         prompt_section(results),
         neuron_section(results),
         layer_section(results),
+        projection_section(results),
+        start_section(results),
         training_section(results),
         card_section(results),
         inventory_section(results),
@@ -116,7 +120,14 @@ def trial(results: Results) -> list[str]:
 
 def headline(results: Results) -> list[str]:
     """Return the most interesting findings in plain words; fewer where a store cannot say."""
-    said = (_gain(results), _transfer(results), _prediction(results), depth_sentence(results))
+    said = (
+        _gain(results),
+        _transfer(results),
+        _prediction(results),
+        depth_sentence(results),
+        start_sentence(results),
+        *projection_sentences(results),
+    )
     return [sentence for sentence in said if sentence is not None]
 
 

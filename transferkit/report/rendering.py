@@ -116,11 +116,11 @@ def _number(value: float, is_percent: bool) -> str:
     if is_percent:
         return f"{round(100 * value, 1) + 0.0:.1f}".replace("-", "−")
     if value == int(value) and abs(value) < 1e9:
-        return f"{int(value)}".replace("-", "−")
+        return f"{int(value):{',' if abs(value) >= 1e4 else ''}}".replace("-", "−")
     if abs(value) < 0.001:
         return f"{value:.4f}".replace("-0.0000", "0.0000").replace("-", "−")
     if abs(value) >= 1e4:
-        return f"{value:.0f}".replace("-", "−")
+        return f"{value:,.0f}".replace("-", "−")
     text = f"{value:.3f}" if 0.001 <= abs(value) < 100 else f"{value:.4g}"
     return text.replace("e-0", "e-").replace("-", "−")
 

@@ -12,7 +12,16 @@ from transferkit.places import source_label
 from transferkit.report.page import Drawing, Links, Part, Section, Table, Text
 from transferkit.report.words import listed, slug, snippet
 from transferkit.results import Results
-from transferkit.specs import ExamplesSpec, ImportedPromptSpec, ImportedScoreSpec, PromptSpec, ScoreSpec, Spec, key
+from transferkit.specs import (
+    ExamplesSpec,
+    ImportedPromptSpec,
+    ImportedScoreSpec,
+    ProjectorSpec,
+    PromptSpec,
+    ScoreSpec,
+    Spec,
+    key,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,6 +215,8 @@ def _missing_frame(missing: list[Spec]) -> pd.DataFrame:
             what, backbone, task = f"seed {spec.seed}", spec.backbone.name, spec.task.name
         elif isinstance(spec, ExamplesSpec):
             what, backbone, task = spec.split, None, spec.task.name
+        elif isinstance(spec, ProjectorSpec):
+            what, backbone, task = spec.method.name, spec.backbone.name, None
         else:
             what, backbone = source_label(spec.source, spec.backbone), spec.backbone.name
             task = spec.task.name if isinstance(spec, (ScoreSpec, ImportedScoreSpec)) else None

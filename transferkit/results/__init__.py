@@ -15,8 +15,10 @@ from transferkit.matrices import Diagonal, Matrix, same_group
 from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
 from transferkit.results.agreements import Form
 from transferkit.results.depths import Depths
+from transferkit.results.projections import Projections
 from transferkit.results.reading import Question, Reading
 from transferkit.results.similarity import SeedPairs
+from transferkit.results.speedups import Speedups
 from transferkit.shapes import FloatArray
 from transferkit.specs import AnyPromptSpec, ImportedPromptSpec, ImportedScoreSpec, Spec, key
 from transferkit.statistics import Grouping
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Form", "Question", "Results"]
-
 
 LEAST_GAP = 0.02  # a prompt that beats a random one by less says nothing about what transfers
 
@@ -110,11 +111,21 @@ class Results:
         """Return one row per prompt: steps, best step, norms, relative change, alarms."""
         return training.training_health(self._reading)
 
-    # --- depth -------------------------------------------------------------------------------------------------------
+    # --- depth, and beginning from another prompt --------------------------------------------------------------------
     @cached_property
     def depths(self) -> Depths:
         """What a prompt is worth, does and costs by the block in front of which it enters."""
         return Depths(self._reading, seed=self.seed, n_resamples=self.n_resamples)
+
+    @cached_property
+    def speedups(self) -> Speedups:
+        """How much sooner a prompt gets there that begins from another one."""
+        return Speedups(self._reading, candidates=self.candidates, relative=self.relative, seed=self.seed)
+
+    @cached_property
+    def projections(self) -> Projections:
+        """What prompts of one backbone are worth on another, brought there in one way or another."""
+        return Projections(self._reading, seed=self.seed, n_resamples=self.n_resamples)
 
     # --- scores ------------------------------------------------------------------------------------------------------
     def transfer(
@@ -174,12 +185,9 @@ class Results:
 
         `low` and `high` are over seeds and examples together where there are several seeds, else over examples.
         """
-        table = self._own_scores
-        return table.copy() if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
-
-    @cached_property
-    def _own_scores(self) -> pd.DataFrame:
-        return scores.own_scores(self._reading, seed=self.seed, n_resamples=self.n_resamples)
+        settings = {"seed": self.seed, "n_resamples": self.n_resamples}
+        table = self._once(("own_scores",), lambda: scores.own_scores(self._reading, **settings))
+        return table if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
 
     # --- similarity --------------------------------------------------------------------------------------------------
     def indicator(self, indicator: Indicator, backbone: str | None = None, *, seed_pairs: SeedPairs = "all") -> Matrix:
@@ -191,8 +199,7 @@ class Results:
         name = self.backbones[0] if backbone is None else backbone
         asked = (indicator, name, seed_pairs)
         if asked not in self._indicators:
-            found = similarity.indicator_matrix(self._reading, indicator, name, seed_pairs=seed_pairs)
-            self._indicators[asked] = found
+            self._indicators[asked] = similarity.indicator_matrix(self._reading, indicator, name, seed_pairs=seed_pairs)
         return self._indicators[asked]
 
     def overlap_by_block(self, backbone: str) -> pd.DataFrame:
@@ -206,8 +213,7 @@ class Results:
     def levels(self, backbone: str) -> pd.DataFrame:
         """Return per indicator of prompts its mean by relation, and the floor: random directions of the same norms."""
         here = {matrix.name for matrix in self.candidates(backbone)}
-        known = (*EMBEDDING, *VARIANTS, *GEOMETRY, *BASELINES)
-        wanted = [indicator for indicator in known if indicator.name in here]
+        wanted = [one for one in (*EMBEDDING, *VARIANTS, *GEOMETRY, *BASELINES) if one.name in here]
         return self._once(("levels", backbone), lambda: levels.levels(self._reading, backbone, wanted, seed=self.seed))
 
     # --- what predicts transfer --------------------------------------------------------------------------------------
@@ -226,25 +232,23 @@ class Results:
 
     def agreements(self, backbone: str) -> pd.DataFrame:
         """Return the agreement of every indicator with every form of transfer, in every grouping."""
-
-        def make() -> pd.DataFrame:
-            return agreements.agreements(self.forms(backbone), self.candidates(backbone), seed=self.seed)
-
-        return self._once(("agreements", backbone), make)
+        return self._once(
+            ("agreements", backbone),
+            lambda: agreements.agreements(self.forms(backbone), self.candidates(backbone), seed=self.seed),
+        )
 
     def predictors(self, backbone: str, *, form: Form = "relative", grouping: Grouping = "per_target") -> pd.DataFrame:
         """Return every indicator beside its baselines and corrections; see `results.predictors` for the columns."""
-
-        def make() -> pd.DataFrame:
-            return predictors.predictors(
+        return self._once(
+            ("predictors", backbone, form, grouping),
+            lambda: predictors.predictors(
                 self.forms(backbone)[form],
                 self.candidates(backbone),
                 grouping=grouping,
                 seed=self.seed,
                 n_resamples=self.n_resamples,
-            )
-
-        return self._once(("predictors", backbone, form, grouping), make)
+            ),
+        )
 
     def regrets(self, backbone: str) -> pd.DataFrame:
         """Return what trusting each indicator's best sources loses, beside random and same-group sources."""

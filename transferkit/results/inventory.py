@@ -18,7 +18,18 @@ from transferkit.tasks.base import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("examples", "prompt", "score", "neurons", "words", "influence", "imported_prompt", "imported_score")
+KINDS = (
+    "examples",
+    "prompt",
+    "projector",
+    "projected",
+    "score",
+    "neurons",
+    "words",
+    "influence",
+    "imported_prompt",
+    "imported_score",
+)
 MOST_VALUES = 6
 TIMES = ("made", "seconds", "_s", "steps", "alarms")  # differ from artifact to artifact
 PRIVATE = ("host",)  # stays in the store: a report is made to be passed on

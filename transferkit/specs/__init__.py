@@ -59,7 +59,16 @@ from transferkit.specs.recipe import (
     UniformInitial,
     VocabularyInitial,
 )
-from transferkit.specs.source import Majority, NoPrompt, ProjectedPrompt, PromptSource, RandomPrompt, TrainedPrompt
+from transferkit.specs.source import (
+    Majority,
+    MixedPrompt,
+    NoPrompt,
+    Part,
+    ProjectedPrompt,
+    PromptSource,
+    RandomPrompt,
+    TrainedPrompt,
+)
 
 __all__ = [
     "KEY_DIGITS",
@@ -84,6 +93,7 @@ __all__ = [
     "Majority",
     "MaskedReadout",
     "Method",
+    "MixedPrompt",
     "NearestMap",
     "NeuronSite",
     "NeuronsSpec",
@@ -91,6 +101,7 @@ __all__ = [
     "NormalInitial",
     "NormsMap",
     "Origin",
+    "Part",
     "Placement",
     "ProjectedInitial",
     "ProjectedPrompt",

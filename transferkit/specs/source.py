@@ -74,6 +74,37 @@ class ProjectedPrompt:
     method: str
 
 
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class Part:
+    """A prompt in a weighted sum of prompts."""
+
+    prompt: Annotated[TrainedPrompt | ProjectedPrompt, Field(discriminator="kind")]
+    weight: float = Field(allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class MixedPrompt:
+    """A weighted sum of the rows of stored prompts; `transferkit.specs.mixing` makes the usual ones.
+
+    Attributes:
+        parts: what is summed, each prompt once, kept in the order of their keys so that a sum has one name.
+        name: there to be read, in tables and in paths.
+    """
+
+    outside_key: ClassVar[tuple[str, ...]] = ("name",)
+
+    kind: Literal["mixed"] = "mixed"
+    parts: tuple[Part, ...] = Field(min_length=1)
+    name: str = Field(default="mixed", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
+
+    def __post_init__(self) -> None:
+        """Bring the parts into their order; refuse a prompt that stands twice."""
+        keys = [part.prompt.key for part in self.parts]
+        if twice := sorted({found for found in keys if keys.count(found) > 1}):
+            raise ValueError(f"prompt {', '.join(twice)} stands twice in a sum: add its weights")
+        object.__setattr__(self, "parts", tuple(sorted(self.parts, key=lambda part: part.prompt.key)))
+
+
 PromptSource = Annotated[
-    TrainedPrompt | ProjectedPrompt | RandomPrompt | NoPrompt | Majority, Field(discriminator="kind")
+    TrainedPrompt | ProjectedPrompt | MixedPrompt | RandomPrompt | NoPrompt | Majority, Field(discriminator="kind")
 ]

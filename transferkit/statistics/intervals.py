@@ -161,24 +161,17 @@ def compare(
     """
     first, second = check_sides(first, second, gold)
     n, n_seeds = first.shape[1], len(first)
-    rows = [first, second] if gold is None else [np.asarray(gold)[None], first, second]
-    patterns, counts = np.unique(np.vstack(rows), axis=1, return_counts=True)
-    said, right = (patterns, None) if gold is None else (patterns[1:], patterns[0])
-
-    def scored(counts: IntArray) -> FloatArray:
-        return scores_of(said, right, counts, metric=metric, n_classes=n_classes)
-
-    here = scored(counts[None])[0]
-    most = max(1, MOST_DRAWN // len(counts))
-    resampled = np.concatenate(
-        [
-            scored(generator.multinomial(n, counts / counts.sum(), size=min(most, n_resamples - done)))
-            for done in range(0, n_resamples, most)
-        ]
+    here, resampled = resampled_scores(
+        np.vstack([first, second]),
+        gold,
+        metric=metric,
+        n_classes=n_classes,
+        generator=generator,
+        n_resamples=n_resamples,
     )
     own, other = resampled[:, :n_seeds], resampled[:, n_seeds:].mean(axis=1)
     fixed = own.mean(axis=1) - other
-    examples = _percentiles(fixed, f"paired bootstrap over {n} examples")
+    examples = percentiles(fixed, f"paired bootstrap over {n} examples")
     p = _two_sided(fixed)
     differences = here[:n_seeds] - here[n_seeds:].mean()
     both = None
@@ -186,9 +179,51 @@ def compare(
         picked = generator.integers(n_seeds, size=(n_resamples, n_seeds))
         spread = np.take_along_axis(own, picked, axis=1).mean(axis=1) - own.mean(axis=1)
         means = own.mean(axis=1) + spread * np.sqrt(n_seeds / (n_seeds - 1))
-        both = _percentiles(means - other, f"bootstrap over {n_seeds} seeds and {n} examples")
+        both = percentiles(means - other, f"bootstrap over {n_seeds} seeds and {n} examples")
         p = max(p, _two_sided(means - other), _p_over_seeds(differences))
     return Comparison(float(differences.mean()), examples, over_seeds(differences), both, p)
+
+
+def resampled_scores(
+    predicted: NumberArray,
+    gold: IntArray | None,
+    *,
+    metric: Metric = "accuracy",
+    n_classes: int | None = None,
+    generator: np.random.Generator,
+    n_resamples: int = 4000,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the score of each prediction [k], and its scores in resamples of the examples [resample,k].
+
+    All predictions share each resample. Examples that are alike in every row are drawn together.
+
+    Args:
+        predicted: predicted labels [k,n]; without `gold` what each example scores.
+        gold: right labels [n]; None where each example has a score of its own.
+        metric: how labels are counted.
+        n_classes: classes of the task, absent ones included.
+        generator: where chance comes from.
+        n_resamples: how many resamples.
+    """
+    rows = predicted if gold is None else np.vstack([np.asarray(gold)[None], predicted])
+    patterns, counts = np.unique(rows, axis=1, return_counts=True)
+    said, right = (patterns, None) if gold is None else (patterns[1:], patterns[0])
+
+    def scored(counts: IntArray) -> FloatArray:
+        return scores_of(said, right, counts, metric=metric, n_classes=n_classes)
+
+    n, most = int(counts.sum()), max(1, MOST_DRAWN // len(counts))
+    drawn = [
+        scored(generator.multinomial(n, counts / n, size=min(most, n_resamples - done)))
+        for done in range(0, n_resamples, most)
+    ]
+    return scored(counts[None])[0], np.concatenate(drawn)
+
+
+def percentiles(resampled: FloatArray, method: str) -> Interval:
+    """Return the percentile interval of resamples [resample]; `method` says what was resampled."""
+    low, high = np.percentile(resampled, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
+    return Interval(float(low), float(high), method)
 
 
 def check_sides(first: NumberArray, second: NumberArray, gold: IntArray | None) -> tuple[NumberArray, NumberArray]:
@@ -238,11 +273,6 @@ def scores_of(
         f1 = np.divide(2.0 * hits, present, out=np.zeros_like(hits), where=present > 0)
         scores.append(f1.mean(axis=1))
     return np.array(scores).T
-
-
-def _percentiles(values: FloatArray, method: str) -> Interval:
-    low, high = np.percentile(values, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
-    return Interval(float(low), float(high), method)
 
 
 def _two_sided(resampled: FloatArray) -> float:

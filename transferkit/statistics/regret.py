@@ -24,12 +24,16 @@ class Regret:
         regret: (best foreign score − best score tried) ÷ best foreign score, mean over targets, expected under ties.
         hits: expected number of targets whose best foreign source is among those tried.
         n_targets: targets with at least two foreign sources to choose from and a best score above zero.
+        score: expected best score of those tried, mean over these targets.
+        best: the best foreign score, mean over these targets: what an oracle gets.
     """
 
     k: int
     regret: float
     hits: float
     n_targets: int
+    score: float
+    best: float
 
 
 def regret(transfer: Matrix, indicator: Matrix, *, k: int) -> Regret | None:
@@ -69,14 +73,19 @@ def _mean_regret(scores: FloatArray, guesses: FloatArray, used: BoolArray, tried
     """Average over targets: what is best among the cells `used`, and is picked among those `tried` [source,target]."""
     if k < 1:
         raise InputError(f"k={k} sources cannot be tried", fix="use k=1 or more")
-    lost, hit = [], []
+    tried_best, foreign_best, hit = [], [], []
     for score, guess, is_used, is_tried in zip(scores.T, guesses.T, used.T, tried.T, strict=True):
         if is_used.sum() < 2 or not is_tried.any() or (best := score[is_used].max()) <= 0:
             continue
         expected, chance = _expected_pick(score[is_tried], guess[is_tried], best, k)
-        lost.append((best - expected) / best)
+        tried_best.append(expected)
+        foreign_best.append(best)
         hit.append(chance)
-    return Regret(k, float(np.mean(lost)), float(np.sum(hit)), len(lost)) if lost else None
+    if not hit:
+        return None
+    got, most = np.array(tried_best), np.array(foreign_best)
+    lost = float(np.mean((most - got) / most))
+    return Regret(k, lost, float(np.sum(hit)), len(hit), float(got.mean()), float(most.mean()))
 
 
 def _expected_pick(scores: FloatArray, guesses: FloatArray, best: float, k: int) -> tuple[float, float]:

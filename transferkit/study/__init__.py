@@ -5,19 +5,23 @@ from transferkit.study.files import from_json, from_table, from_toml, to_json
 from transferkit.study.initialisation import Initialisation, Start
 from transferkit.study.projection import METHODS, Projection
 from transferkit.study.question import RANDOM_SEED, Study
+from transferkit.study.stages import STAGES, Stage, stage_of
 from transferkit.study.sweep import Sweep
 
 __all__ = [
     "METHODS",
     "RANDOM_SEED",
+    "STAGES",
     "Crossing",
     "Initialisation",
     "Projection",
+    "Stage",
     "Start",
     "Study",
     "Sweep",
     "from_json",
     "from_table",
     "from_toml",
+    "stage_of",
     "to_json",
 ]

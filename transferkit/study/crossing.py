@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from transferkit.errors import InputError
 from transferkit.specs import (
+    ConstantMap,
     Lesson,
     Method,
     NormsMap,
     ProjectedSpec,
     ProjectorSpec,
+    PromptNet,
     PromptSource,
     PromptSpec,
     Recipe,
@@ -140,10 +142,11 @@ def _projectors(  # noqa: PLR0917
     study: Study,
 ) -> Iterator[ProjectorSpec]:
     seeds = tuple(dict.fromkeys(spec.seed for spec in brought))
+    tasks = {task.name: task for task in study.resolved_tasks}  # whole: the target may read what the source does not
     native = {(spec.task.name, spec.seed): key(spec) for spec in own}
     for method in asked.methods:
         same = {"backbone": target.spec, "source_backbone": brought[0].backbone, "method": method}
-        if not isinstance(method, (Tuned, NormsMap)):
+        if not isinstance(method, (PromptNet, ConstantMap, NormsMap)):
             yield ProjectorSpec(**same)  # words are the same for every seed
             continue
         for seed in seeds:
@@ -153,7 +156,7 @@ def _projectors(  # noqa: PLR0917
             is_tuned = method.objective == "tasks"
             lessons = tuple(
                 Lesson(
-                    task=spec.task,
+                    task=tasks[spec.task.name],
                     source=key(spec),
                     target=None if is_tuned else native[spec.task.name, seed],
                 )
@@ -180,7 +183,7 @@ def _tuning(recipe: Recipe, method: Tuned) -> Recipe:
         recipe,
         initial=VocabularyInitial(),
         steps=method.steps,
-        learning_rate=method.learning_rate,
+        learning_rate=method.learning_rate or recipe.learning_rate,
         evaluate_every=min(method.evaluate_every, method.steps),
         warmup_steps=0,
         early_step=None,

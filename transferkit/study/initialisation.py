@@ -84,7 +84,9 @@ def _projected(study: Study, asked: Initialisation) -> list[Start]:
     known = [method.name for crossing in study.crossings for method in crossing.methods]
     for name in asked.projected:
         if name not in known:
-            raise InputError(f"initialisation: projected has {name!r}, which no projection has", nearest(name, known))
+            raise InputError(
+                f"initialisation: projected has {name!r}, which no projection has", fix=nearest(name, known)
+            )
     found = []
     for crossing in study.crossings:
         own = {(spec.task.name, spec.seed): spec for spec in crossing.own}

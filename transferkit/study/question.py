@@ -260,13 +260,17 @@ class Study:
         """Return their scores: each on its own task, in the same order."""
         return self.own_scores([start.prompt for start in self.starts()])
 
-    @cached_property
+    @property
     def crossings(self) -> tuple[Crossing, ...]:
         """Every projection with the specs that answer it.
 
         Raises:
             InputError: it names what the study has not.
         """
+        return self._crossings
+
+    @cached_property
+    def _crossings(self) -> tuple[Crossing, ...]:
         return tuple(
             crossing(self, asked, target) for asked, target in zip(self.projections, self.targets, strict=True)
         )

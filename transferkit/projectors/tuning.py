@@ -1,0 +1,139 @@
+"""Projectors tuned on tasks: the target is frozen, its loss goes through the prompt into the projector.
+
+Su et al. 2022, section 5 (their loss B). Tasks take turns, a step each; the weights with the best mean score on the
+selection splits are kept. Only the tasks a projector may see are here: held-out ones are for the report.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from transferkit.artifacts import Cell
+from transferkit.backbones import Backbone
+from transferkit.errors import RunError
+from transferkit.passes import Room
+from transferkit.predictions import Entrant, outcomes
+from transferkit.prompts import EVALUATION_BATCH, Job, Run, batches, checkpoint, make_optimizer, step
+
+Made = Callable[[Float[Tensor, "N"], Float[Tensor, "P s"]], Float[Tensor, "P t"]]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A task a projector is tuned on.
+
+    Attributes:
+        job: the target's readout of it, and its splits.
+        prompt: the source's prompt of it [P,d_s].
+    """
+
+    job: Job
+    prompt: Float[Tensor, "P s"]
+
+
+def tune(
+    made: Made,
+    start: Float[Tensor, "N"],
+    taught: Sequence[Taught],
+    backbone: Backbone,
+    *,
+    name: str,
+    scratch: Path,
+    room: Room | None = None,
+    progress: Callable[[int], None] = lambda _n: None,
+) -> tuple[Float[Tensor, "N"], list[dict[str, Cell]]]:
+    """Return the best weights and the history of their training; killed and called again, it goes on.
+
+    Args:
+        made: weights and a prompt of the source → a prompt of the target, differentiable in the weights.
+        start: the first weights, flat.
+        taught: the tasks, all of one recipe.
+        backbone: the target.
+        name: what the state is kept under.
+        scratch: folder for the state of the unfinished run.
+        room: how many examples fit through the backbone at once.
+        progress: called with the number of steps done.
+
+    Raises:
+        RunError: the loss is not finite, or memory is too small for one example.
+    """
+    room, recipe = room or Room(), taught[0].job.spec.recipe
+    vectors = nn.Parameter(start.to(backbone.device, torch.float32).clone())
+    run = Run(vectors, vectors.detach().clone(), make_optimizer(vectors, recipe), vectors.detach().clone())
+    state = scratch / checkpoint.FILE
+    prompts = [one.prompt.to(backbone.device) for one in taught]
+    with (
+        torch.random.fork_rng(devices=[backbone.device] if backbone.device.type == "cuda" else []),
+        torch.enable_grad(),
+    ):
+        torch.manual_seed(taught[0].job.spec.seed)
+        if checkpoint.load(state, {name: run}):
+            progress(run.step)
+        else:
+            _look(made, run, taught, prompts, backbone, room, [])
+        turns = [
+            batches(one.job.data.train, one.job.spec, _turns(run.step, i, len(taught))) for i, one in enumerate(taught)
+        ]
+        losses: list[Tensor] = []
+        while run.step < recipe.steps:
+            i = run.step % len(taught)
+            run.through = lambda flat, prompt=prompts[i]: made(flat, prompt)
+            losses.append(step(backbone, [(taught[i].job, run, next(turns[i]))], room)[0][0])
+            run.step += 1
+            progress(1)
+            if not run.step % recipe.evaluate_every or run.step == recipe.steps:
+                _look(made, run, taught, prompts, backbone, room, losses)
+                losses = []
+                checkpoint.save(state, {name: run})
+    return run.best, run.history
+
+
+def _turns(step: int, i: int, n: int) -> int:
+    """Return how many of the first steps were the i-th of n tasks' turn."""
+    return step // n + (i < step % n)
+
+
+@torch.no_grad()
+def _look(  # noqa: PLR0917
+    made: Made,
+    run: Run,
+    taught: Sequence[Taught],
+    prompts: Sequence[Float[Tensor, "P s"]],
+    backbone: Backbone,
+    room: Room,
+    losses: Sequence[Tensor],
+) -> None:
+    """Score what the projector makes of each prompt on its selection split; keep the weights if they are the best."""
+    values = [loss.item() for loss in losses]
+    scores, costs = {}, []
+    for one, prompt in zip(taught, prompts, strict=True):
+        job = one.job
+        front = Entrant(made(run.vectors, prompt), job.spec.recipe.placement)
+        outcome = room.fit(
+            EVALUATION_BATCH,
+            lambda size, job=job, front=front: outcomes(
+                job.spec.task, backbone, job.readout, job.data.selection, [front], batch_size=size
+            )[0],
+        )
+        scores[job.spec.task.name] = outcome.metrics[job.spec.task.metric]
+        costs.append(outcome.metrics["loss"])
+    if not all(math.isfinite(value) for value in (*values, *costs)):
+        raise RunError(f"the loss is not finite by step {run.step}", fix="lower the projector's learning_rate")
+    rank = (float(np.mean(list(scores.values()))), -float(np.mean(costs)))
+    run.history.append(
+        {
+            "step": run.step,
+            "train_loss": float(np.mean(values)) if values else None,
+            "selection_score": rank[0],
+            "selection_loss": -rank[1],
+            **{f"selection_score {name}": score for name, score in scores.items()},
+        }
+    )
+    if run.step and rank > run.best_rank:  # the untrained start is shown, never chosen
+        run.best_rank, run.best = rank, run.vectors.detach().clone()
