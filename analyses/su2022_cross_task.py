@@ -26,7 +26,12 @@ FORMS: tuple[Form, ...] = ("relative", "chance_corrected")
 
 
 def sections(results: Results) -> list[Section]:
-    """Return the paper's matrix per backbone, and the means by type of task beside their reference."""
+    """Return the paper's matrix per backbone, and the means by type of task beside their reference.
+
+    Nothing of a study of one's own, whose matrices the report shows anyway.
+    """
+    if not results.is_imported:
+        return []
     parts: list[Part] = []
     for backbone in results.backbones:
         matrix = results.relative(backbone)

@@ -28,7 +28,12 @@ GROUPINGS = ("per_source", "per_target", "all")
 
 
 def sections(results: Results) -> list[Section]:
-    """Return the paper's table as published and corrected, per backbone, and the comparison with the reference."""
+    """Return the paper's table as published and corrected, per backbone, and the comparison with the reference.
+
+    Nothing of a study of one's own, of which the report says all this in its own sections.
+    """
+    if not results.is_imported:
+        return []
     parts: list[Part] = []
     for backbone in results.backbones:
         table = results.agreements(backbone).query("form == 'relative' and grouping == 'all' and diagonal == 'without'")

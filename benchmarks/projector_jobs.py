@@ -31,14 +31,14 @@ class Spaces:
     Attributes:
         rows: of a prompt.
         source, target: numbers of a row.
-        width: of the hidden layer.
+        width: of the hidden layer; None takes what each form has by default.
         n_prompts: tasks with a prompt in both.
     """
 
     rows: int = 100
     source: int = 768
     target: int = 1024
-    width: int = 768
+    width: int | None = None
     n_prompts: int = 13
 
     def __str__(self) -> str:

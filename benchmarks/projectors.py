@@ -5,6 +5,7 @@ from functools import partial
 from benchmarks.harness import Gate, Series, Session, Variant
 from benchmarks.projector_jobs import Spaces, adamw_pass, matches_published, ours, published, search
 from benchmarks.variants import PUBLISHED
+from transferkit.projectors.nets import WIDTHS
 
 FLAT, ROWS = "transferkit, flattened", "transferkit, by rows"
 FOREACH, PASS = f"{PUBLISHED}, foreach", "fused AdamW over as many weights, no more"
@@ -48,7 +49,9 @@ def _one_prompt(session: Session, spaces: Spaces) -> Series:
     compare(flat, measured.rate(FOREACH), note=_seconds(flat, measured.rate(FOREACH)))
     mine, bare = flat.inverse(), measured.rate(PASS).inverse()
     session.compare(shape, mine, bare, gate=Gate(at_most=True), unit=f"{measured.per}s a step")
-    compare(rows, flat, gate=CHEAPER, note=_seconds(rows, flat))
+    compare(
+        rows, flat, gate=CHEAPER, note=f"{_seconds(rows, flat)}; hidden layers of {WIDTHS['rows']} and {WIDTHS['flat']}"
+    )
     compare(rows, loop, note=_seconds(rows, loop))
     return loop
 

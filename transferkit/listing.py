@@ -134,11 +134,8 @@ def _row(store: Store, spec: Spec) -> Row:
         return {**row, "task": spec.task.name, "what": what}
     if isinstance(spec, ProjectorSpec):
         return {**row, "what": f"{spec.method.name} from {slug(spec.source_backbone)}"}
-    if isinstance(spec, ProjectedSpec):
-        return {**row, "task": spec.prompt.task, "what": source_label(spec.source, spec.backbone)}
     row["what"] = source_label(spec.source, spec.backbone)
-    if isinstance(spec, InfluenceSpec):
-        return {**row, "task": spec.task.name}
     if isinstance(spec, AnyScoreSpec):
         return {**row, "task": spec.task.name, "score": _score(store, spec)}
-    return row
+    task = spec.prompt.task if isinstance(spec, ProjectedSpec) else getattr(getattr(spec, "task", None), "name", "")
+    return {**row, "task": task}

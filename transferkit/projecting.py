@@ -59,9 +59,9 @@ class Projecting:
         assert group.backbone is not None
         source_kind = describe(group.source, first.source_backbone.dtype).readout
         source = self.supplies.vocabulary(group.source, first.source_backbone, source_kind)
-        own_kind = describe(group.backbone, first.backbone.dtype).readout
-        readouts = [spec.readout.kind for spec in specs if spec.readout is not None]
-        kind: ReadoutKind = readouts[0] if readouts else own_kind
+        own_kind: ReadoutKind = describe(group.backbone, first.backbone.dtype).readout
+        asked: list[ReadoutKind] = [spec.readout.kind for spec in specs if spec.readout is not None]
+        kind = asked[0] if asked else own_kind
         target = self.supplies.vocabulary(group.backbone, first.backbone, kind)
         backbone = self.supplies.backbone(group.backbone, first.backbone, kind)
         for spec in specs:

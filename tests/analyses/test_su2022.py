@@ -28,6 +28,7 @@ from transferkit.statistics import GROUPINGS
 from transferkit.store import Store
 
 BOTH = ("su2022_cross_task", "su2022_indicators")
+ALL = ("su2022_cross_task", "su2022_indicators", "su2022_init", "su2022_projectors")
 REFERENCES = {  # file: what names a row, and a line for each of the columns that are numbers
     "su2022_agreement": (["backbone", "indicator", "grouping", "diagonal", "score"], ["spearman", "p"]),
     "su2022_regret": (["backbone", "indicator", "k"], ["regret", "hits"]),
@@ -51,13 +52,13 @@ def parts(sections, kind):
 
 # --- by name ----------------------------------------------------------------------------------------------------------
 def test_both_are_found():
-    assert tuple(analyses()) == ("lpt2022_layers", *BOTH)
+    assert tuple(analyses()) == ("lpt2022_layers", *ALL)
     for name in BOTH:
         module = find_analysis(name)
         assert module is find_analysis(name)
         assert module.__doc__.startswith("Su et al. 2022, ")
         assert module.FOLDER.is_dir() if name == "su2022_indicators" else module.REFERENCE.is_file()
-    assert [chapter.__module__ for chapter in chapters_for("su2022")] == [f"transferkit_analyses_{n}" for n in BOTH]
+    assert [chapter.__module__ for chapter in chapters_for("su2022")] == [f"transferkit_analyses_{n}" for n in ALL]
     assert chapters_for("su") == chapters_for("imported") == []
 
 
@@ -226,7 +227,7 @@ def test_without_any_own_score_nothing_is_relative(tmp_path):
 def test_prompts_alone_have_no_chapter(made_up):
     collection = dataclasses.replace(made_up.study, imported_scores=())
     bare = Results(collection, made_up.store, n_resamples=50)
-    assert [chapter(bare) for chapter in chapters_for("su2022")] == [[], []]
+    assert [chapter(bare) for chapter in chapters_for("su2022")] == [[]] * 4
 
 
 # --- on the published files -------------------------------------------------------------------------------------------

@@ -78,7 +78,10 @@ def test_where_seeds_differ_much_the_interval_is_that_of_t_over_seeds():
 def test_one_seed_serves_all_tasks_so_that_its_luck_does_not_even_out():
     """A seed that is good or bad on all tasks alike leaves the interval as wide with many tasks as with one."""
     skills = 0.5 + 0.1 * np.array([1, -1, 1, -1, 1, -1, 1, -1])
-    few, many = (mean_gain([sides(s, skills, [0.5] * 8, n=200) for s in range(k)], generator=chance(), n_resamples=500) for k in (1, 8))
+    few, many = (
+        mean_gain([sides(s, skills, [0.5] * 8, n=200) for s in range(k)], generator=chance(), n_resamples=500)
+        for k in (1, 8)
+    )
     assert many.interval.high - many.interval.low > 0.7 * (few.interval.high - few.interval.low)
 
 

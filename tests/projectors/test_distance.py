@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import prod
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from transferkit.shapes import FloatArray
 from transferkit.specs import PromptNet, WordsNet
 
 N, P, S, T = 5, 3, 4, 6  # prompts, rows, numbers of a row in the source and in the target
-FORMS = ("flat", "rows")
-few = settings(max_examples=4, deadline=None)
+Form = Literal["flat", "rows"]
+FORMS: tuple[Form, ...] = ("flat", "rows")
+few = settings(max_examples=3, deadline=None)
 seeds = st.integers(0, 1000)
 
 
@@ -27,8 +29,8 @@ def drawn(seed: int, *shape: int) -> FloatArray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def net(form: str = "rows", **fields: object) -> PromptNet:
-    return PromptNet(form=form, **{"width": 32, "steps": 400, "learning_rate": 1e-2, **fields})
+def net(form: Form = "rows", **fields: object) -> PromptNet:
+    return PromptNet(form=form, **{"width": 32, "steps": 240, "learning_rate": 1e-2, **fields})
 
 
 def start_of(method: PromptNet | WordsNet, seed: int = 0) -> dict[str, FloatArray]:
@@ -55,24 +57,24 @@ def planted(seed: int) -> tuple[FloatArray, FloatArray]:
 @pytest.mark.parametrize("form", FORMS)
 @few
 @given(seeds)
-def test_a_planted_map_between_prompts_is_found(form: str, seed: int) -> None:
+def test_a_planted_map_between_prompts_is_found(form: Form, seed: int) -> None:
     sources, targets = planted(seed)
-    method = net(form)
+    method = net(form, learning_rate=3e-2)
     start = start_of(method, seed)
     fitted, history = fit_prompts(method, start, sources, targets)
     before, after = (np.square(made(method, parts, sources) - targets).mean() for parts in (start, fitted))
     assert after < 0.01 * before
-    assert [row["step"] for row in history] == list(range(20, 401, 20))
+    assert [row["step"] for row in history] == list(range(12, 241, 12))
     assert history[-1]["train_loss"] < 0.02 * before
 
 
 @few
 @given(seeds)
 def test_a_planted_map_between_words_is_found_for_new_words_too(seed: int) -> None:
-    method = WordsNet(width=32, epochs=40, batch_size=20, learning_rate=5e-3)
+    method = WordsNet(width=32, epochs=25, batch_size=20, learning_rate=1e-2)
     words, new, planted = drawn(seed, 200, S), drawn(seed + 1, 50, S), drawn(seed + 2, S, T)
     fitted, _ = fit_words(method, start_of(method), words, words @ planted)
-    for rows, most in ((words, 0.01), (new, 0.05)):
+    for rows, most in ((words, 0.01), (new, 0.02)):
         wanted = rows @ planted
         assert np.square(made(method, fitted, rows[:, None])[:, 0] - wanted).mean() < most * np.square(wanted).mean()
 
@@ -81,7 +83,8 @@ def test_a_planted_map_between_words_is_found_for_new_words_too(seed: int) -> No
 def test_networks_have_as_many_numbers_as_the_formula_says(sizes: tuple[int, int, int, int]) -> None:
     length, source, target, width = sizes
     # Flat: P·s·h + h + h·P·t + P·t + 2t. By rows the same with P = 1.
-    for form, n in (("flat", length), ("rows", 1)):
+    for form in FORMS:
+        n = length if form == "flat" else 1
         method = net(form, width=width)
         expected = n * source * width + width + width * n * target + n * target + 2 * target
         assert sum(map(prod, shapes(method, length, source, target).values())) == expected
@@ -94,7 +97,7 @@ def test_the_flat_network_of_the_paper_has_118_million_numbers() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_projected_prompt_is_the_literal_loop_s(form: str) -> None:
+def test_a_projected_prompt_is_the_literal_loop_s(form: Form) -> None:
     method, prompts = net(form), drawn(0, N, P, S)
     parts = {name: part + 0.1 * drawn(7, *part.shape) for name, part in start_of(method).items()}
     down, up, gain, shift = (parts[name] for name in ("down.weight", "up.weight", "norm.weight", "norm.bias"))
@@ -112,7 +115,7 @@ def test_a_projected_prompt_is_the_literal_loop_s(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_equal_seeds_give_equal_weights(form: str) -> None:
+def test_equal_seeds_give_equal_weights(form: Form) -> None:
     method = net(form, steps=5)
     pairs = planted(0)
     first, second, other = (fit_prompts(method, start_of(method, seed), *pairs)[0] for seed in (3, 3, 4))
@@ -141,9 +144,11 @@ def test_steps_are_those_of_plain_autograd_without_new_memory(method: PromptNet 
         loss.backward()
         optimizer.step()
         torch.testing.assert_close(fit.step(sources, targets), loss.detach(), rtol=1e-4, atol=0)
-        for name, part in fit.parts.items():
-            torch.testing.assert_close(part.grad, plain[name].grad, rtol=1e-3, atol=1e-5)
-        places.add(fit.parts["up.weight"].grad.data_ptr())
+        gradients = {name: part.grad for name, part in fit.parts.items() if part.grad is not None}
+        assert gradients.keys() == plain.keys()
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, plain[name].grad, rtol=1e-3, atol=1e-5)
+        places.add(gradients["up.weight"].data_ptr())
     assert len(places) == 1
 
 

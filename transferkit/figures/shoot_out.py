@@ -35,7 +35,7 @@ def shoot_out(table: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
         colour, marker = LOOKS[part]
         place = names.index(method) + (0 if len(parts) == 1 else APART * (2 * parts.index(part) - 1))
         ax.plot([100 * least, 100 * largest], [place, place], color=colour, linewidth=1.2, alpha=0.45)
-        is_filled = not is_yardstick and beats is not None and bool(beats)
+        is_filled = not is_yardstick and beats in (True, 1)  # a file knows no None but NaN
         point = ax.plot(100 * score, place, linestyle="", marker=marker, markersize=6, color=colour)[0]
         point.set_markerfacecolor(colour if is_filled else "#d5d8dc" if is_yardstick else "white")
         tip(point, f"{method}, {part}: {100 * score:.1f} % ({100 * least:.1f} to {100 * largest:.1f})")

@@ -17,6 +17,7 @@ from transferkit.shapes import FloatArray
 from transferkit.specs import PromptNet, WordsNet
 
 STREAM = 4  # this use's stream of a seed
+WIDTHS = {"flat": 768, "rows": 384}  # hidden layer of a network between prompts
 TIMES_WIDER = 4  # hidden layer of the network between words, in widths of the target
 NORM = ("norm.weight", "norm.bias")
 
@@ -24,7 +25,7 @@ NORM = ("norm.weight", "norm.bias")
 def shapes(method: PromptNet | WordsNet, length: int, source: int, target: int) -> dict[str, tuple[int, ...]]:
     """Return the shape of each weight, for prompts of P rows of d_s and d_t numbers."""
     n = length if isinstance(method, PromptNet) and method.form == "flat" else 1
-    width = method.width or TIMES_WIDER * target
+    width = method.width or _width(method, target)
     maps = {
         "down.weight": (width, n * source),
         "down.bias": (width,),
@@ -32,6 +33,11 @@ def shapes(method: PromptNet | WordsNet, length: int, source: int, target: int) 
         "up.bias": (n * target,),
     }
     return maps if isinstance(method, WordsNet) else {**maps, **dict.fromkeys(NORM, (target,))}
+
+
+def _width(method: PromptNet | WordsNet, target: int) -> int:
+    """Return how wide a hidden layer is where nothing is said of it."""
+    return TIMES_WIDER * target if isinstance(method, WordsNet) else WIDTHS[method.form]
 
 
 def first_weights(

@@ -58,7 +58,8 @@ SHOWN = {
     "cpu_seconds_each": "CPU-s each prompt",
     "gflop": "GFLOP of tuning",
 }
-BESIDE = (*CONSTANTS, "own prompt", "retrained", "random prompt", "no prompt", "majority")
+BESIDE = (*CONSTANTS, "own prompt", "retrained")
+UNTRAINED = ("random prompt", "no prompt", "majority")
 CHANCE = 0.025  # of a 95 % interval that lies above a difference that is not
 
 
@@ -107,8 +108,9 @@ def _found(kinds: dict[str, list[str]]) -> str:
             said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} every constant prompt (95 %)")
         elif verdict.startswith("only"):
             said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} {verdict}")
-        elif verdict == "no":
-            said.append(f"{listed(names, 20)} {'does' if one else 'do'} not beat any constant prompt")
+        elif verdict:
+            other = verdict.removeprefix("not ") if verdict != "no" else "any constant prompt"
+            said.append(f"{listed(names, 20)} {'does' if one else 'do'} not beat {other}")
     if not said:
         return "no projector can be compared with a constant prompt" if kinds else "no projector was scored"
     if "" in kinds:
@@ -117,12 +119,15 @@ def _found(kinds: dict[str, list[str]]) -> str:
 
 
 def _verdict(row: dict[str, object]) -> str:
-    """Return "yes", "no", which constant prompt alone is beaten, or nothing where it is not known."""
+    """Return "yes", "no", which constant prompt alone is beaten or known, or nothing where it is not known."""
     beats = row["beats_constant"]
-    if not isinstance(beats, bool):
-        return ""
-    over = [words for name, words in CONSTANTS.items() if float(str(row[f"low_{name}"])) > 0]
-    return "yes" if beats else f"only {over[0]}" if over else "no"
+    if not isinstance(beats, bool) or beats:
+        return "yes" if beats is True else ""
+    lows = {words: float(str(row[f"low_{name}"])) for name, words in CONSTANTS.items()}
+    if over := [words for words, low in lows.items() if low > 0]:
+        return f"only {over[0]}"
+    known = [words for words, low in lows.items() if not math.isnan(low)]
+    return "no" if len(known) == len(CONSTANTS) else f"not {known[0]}"
 
 
 def _means(rows: pd.DataFrame) -> str:
@@ -133,6 +138,9 @@ def _means(rows: pd.DataFrame) -> str:
         best = projectors.sort_values("score").iloc[-1]
         name = f"best projector ({_words(str(best['method']))}, chosen on the same examples)"
         said.insert(0, f"{name} {percent(float(best['score']))}")
+    if untrained := [name for name in UNTRAINED if name in scores]:
+        name = max(untrained, key=lambda name: scores[name])
+        said.append(f"best without training ({name}) {percent(scores[name])}")
     return f"Mean scores: {', '.join(said)}."
 
 

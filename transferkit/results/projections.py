@@ -197,7 +197,7 @@ class Projections:
         for (source, target), crossing in self._crossings.items():
             known = ways(crossing)
             for name, label in ((method, f"{source} → {target}"), (OWN, f"{target} → {target}")):
-                if name in known:
+                if method in known and name in known:
                     found.setdefault(label, {}).update(known[name])
                     groups[label] = target
         tasks = list(dict.fromkeys(task for crossing in self._crossings.values() for task in crossing.tasks))

@@ -110,7 +110,7 @@ class PromptNet:
         form: "flat" maps a whole prompt at once (theirs); "rows" each row alone, with far fewer numbers.
         objective: "distance" asks for the target's own prompts of the same tasks (their loss A), "tasks" for low loss
             on the tasks with the target frozen (their loss B); "none" leaves it untrained, a yardstick.
-        width: of the hidden layer.
+        width: of the hidden layer; by default 768 where whole prompts are mapped, as theirs, and 384 for single rows.
         steps, learning_rate: of its training (AdamW without decay).
         evaluate_every: steps between looks at the selection splits, where the best weights are chosen ("tasks" only).
     """
@@ -118,7 +118,7 @@ class PromptNet:
     kind: Literal["prompt_net"] = "prompt_net"
     form: Literal["flat", "rows"] = "flat"
     objective: Objective | Literal["none"] = "distance"
-    width: int = Field(default=768, ge=1)
+    width: int | None = Field(default=None, ge=1)
     steps: int = Field(default=500, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
     evaluate_every: int = Field(default=50, ge=1)

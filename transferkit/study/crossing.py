@@ -114,7 +114,7 @@ def crossing(study: Study, asked: Projection, target: Model) -> Crossing:
         projected,
         (),
     )
-    return dataclasses.replace(found, scores=tuple(_scores(study, target, found, recipe)))
+    return dataclasses.replace(found, scores=tuple(_scores(study, target, found, recipe, asked)))
 
 
 def _short(asked: Projection, recipe: Recipe, n_tasks: int) -> Recipe | None:
@@ -207,14 +207,17 @@ def _projected(
                 )
 
 
-def _scores(study: Study, target: Model, found: Crossing, recipe: Recipe) -> Iterator[ScoreSpec]:
+def _scores(study: Study, target: Model, found: Crossing, recipe: Recipe, asked: Projection) -> Iterator[ScoreSpec]:
     scored = {task.name: task for task in study.scored_tasks}
 
     def score(source: PromptSource, task: Task) -> ScoreSpec:
         return ScoreSpec(source=source, backbone=target.spec, readout=study.readout_of(target), task=task)
 
     for name in found.tasks:
-        yield from (score(source, scored[name]) for source in study.baselines(recipe, scored[name]))
+        yield from (
+            score(source, scored[name])
+            for source in study.baselines(recipe, scored[name], random_prompts=asked.random_prompts)
+        )
         made = (*found.own, *found.retrained)
         yield from (score(spec.source, scored[name]) for spec in made if spec.task.name == name)
         yield from (score(spec.source, scored[name]) for spec in found.projected if spec.prompt.task == name)

@@ -75,6 +75,7 @@ class Projection:
         retrained: whether prompts are trained on the target from scratch for the share of steps that a projector tuned
             on tasks takes per task of this projection.
         seeds: seeds of the prompts that are brought; the study's by default.
+        random_prompts: untrained prompts per task; as many as the study has by default.
     """
 
     target: str
@@ -88,6 +89,7 @@ class Projection:
     own: bool = True
     retrained: bool = True
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...] | None, ANY_SEQUENCE] = None
+    random_prompts: int | None = Field(default=None, ge=1)
 
     def __post_init__(self) -> None:
         """Refuse what could not be told apart, or has nothing to be fitted on.

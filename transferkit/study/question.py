@@ -197,7 +197,9 @@ class Study:
         trained = [spec.source for spec in self.prompts() if self.across_backbones or spec.backbone == model.spec]
         return [*self.baselines(self.recipe, task), *trained]
 
-    def baselines(self, recipe: Recipe, task: Task | None = None) -> list[PromptSource]:
+    def baselines(
+        self, recipe: Recipe, task: Task | None = None, *, random_prompts: int | None = None
+    ) -> list[PromptSource]:
         """Return what needs no training: no prompt, the majority, random prompts.
 
         The random prompts are drawn as the trained ones' initial rows were, unless those say something (a text, the
@@ -212,7 +214,7 @@ class Study:
                 placement=recipe.placement,
                 generator=recipe.generator,
             )
-            for i in range(self.random_prompts)
+            for i in range(random_prompts or self.random_prompts)
         ]
         majority = [Majority()] if task is None or task.answer is None else []
         return [NoPrompt(), *majority, *randoms]
