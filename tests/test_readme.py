@@ -91,7 +91,7 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 def test_own_task_runs_from_training_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_own_study(tmp_path)
     monkeypatch.chdir(tmp_path)
-    own, _convert = blocks("sh")
+    own, _suggest, _convert = blocks("sh")
     commands = [line.split()[1:] for line in own.splitlines()]
     assert [words[0] for words in commands] == ["fetch", "train", "measure", "analyze"]
     for words in commands:
@@ -105,7 +105,7 @@ def test_prompts_are_converted_both_ways(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     vectors = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
     np.save("sst2.npy", vectors)
-    _own, convert = blocks("sh")
+    _own, _suggest, convert = blocks("sh")
     first, *rest = convert.splitlines()
     run_cli(monkeypatch, *first.split()[1:])
     (spec,) = Store("runs").specs("prompt")
@@ -117,7 +117,7 @@ def test_prompts_are_converted_both_ways(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
 def test_late_prompts_are_right_to_the_letter() -> None:
-    own, late, sweep, _few, _words = blocks("toml")
+    own, late, sweep, *_others = blocks("toml")
     Path("late.toml").write_text(late + sweep + own)
     recipe = named.find_study("late.toml").recipe
     assert recipe.placement.insert_after == 3
@@ -134,7 +134,7 @@ def test_late_prompts_are_right_to_the_letter() -> None:
 
 @pytest.mark.usefixtures("tiny_takes_its_place")
 def test_few_shot_settings_are_right_to_the_letter() -> None:
-    _own, _late, _sweep, few, _words = blocks("toml")
+    _own, _late, _sweep, few, *_others = blocks("toml")
     Path("few.toml").write_text('backbones = ["minilm-l3"]\n' + few)
     asked = named.find_study("few.toml")
     assert len(asked.resolved_tasks) == 10
@@ -142,6 +142,19 @@ def test_few_shot_settings_are_right_to_the_letter() -> None:
         (13, 500, "proportional")
     }
     assert asked.recipe == presets.lpt2022_bottleneck
+
+
+@pytest.mark.usefixtures("tiny_takes_its_place")
+def test_other_starts_and_other_models_are_right_to_the_letter() -> None:
+    own, *_rest, initialisation, projection, _words = blocks("toml")
+    Path("both.toml").write_text(f'tasks = ["rotten_tomatoes"]\n{initialisation}{own}\n{projection}')
+    asked = named.find_study("both.toml")
+    assert [(start.source, start.prompt.task.name) for start in asked.starts()] == [("rotten_tomatoes", "my_reviews")]
+    (found,) = asked.crossings
+    assert (found.source, found.target) == (MODEL, "flan-t5-small")
+    assert len(found.projectors) == 7
+    _fetch, suggest, _convert = blocks("sh")
+    assert suggest.split()[:2] == ["transferkit", "suggest"]
 
 
 @pytest.mark.usefixtures("tiny_takes_its_place")

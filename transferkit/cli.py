@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from transferkit import __version__, commands, exchange, verbs
-from transferkit.commands import STORE, Question
+from transferkit.asking import STORE, Question
 from transferkit.errors import InputError, TransferkitError
 from transferkit.options import (
     AsJson,

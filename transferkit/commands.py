@@ -1,15 +1,16 @@
 """What the verbs of the command line share: finding a study, fetching, filling, reporting, and what they say."""
 
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from transferkit.asking import Question, literal
 from transferkit.errors import InputError
 
 if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
@@ -19,52 +20,6 @@ if TYPE_CHECKING:  # each function imports what it needs, so that light verbs st
     from transferkit.specs import Spec
     from transferkit.store import Store
     from transferkit.study import Stage, Study
-
-STORE = Path("runs")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """Which study a user means, and the options that hold for every verb that works on it.
-
-    Attributes:
-        name: a built-in study or a file, as `transferkit.named.find_study` takes it.
-        cache: None for the user's own.
-    """
-
-    name: str
-    store: Path = STORE
-    seeds: int | None = None
-    limit: int | None = None
-    cache: Path | None = None
-
-    def study(self) -> "Study":
-        """Return the study with the options that change what it asks.
-
-        Raises:
-            InputError: there is no such study.
-        """
-        from transferkit import named
-
-        if self.limit is not None:
-            say(f"TRIAL: at most {self.limit} examples per task are scored. These numbers are not for a paper.")
-        return named.find_study(self.name, seeds=self.seeds, limit=self.limit)
-
-    def command(self, verb: Literal["train", "project", "measure", "analyze"]) -> str:
-        """Return the command line of a verb on the same study, with the same options."""
-        cache = None if verb == "analyze" else self.cache
-        store = None if self.store == STORE else self.store
-        options = (("--store", store), ("--seeds", self.seeds), ("--limit", self.limit), ("--cache", cache))
-        given = [word for option, value in options if value is not None for word in (option, str(value))]
-        return shlex.join(["transferkit", verb, self.name, *given])
-
-    def python(self, use: str) -> str:
-        """Return one line of Python that finds the study, names the store and uses them."""
-        options = "".join(f", {n}={v}" for n, v in (("seeds", self.seeds), ("limit", self.limit)) if v is not None)
-        return (
-            f"import transferkit as tk; study = tk.find_study({_literal(self.name)}{options}); "
-            f"store = tk.Store({_literal(self.store)}); {use}"
-        )
 
 
 def fetch(names: list[str], cache: Path | None, *, yes: bool, accept: Sequence[str] = ()) -> None:
@@ -138,7 +93,8 @@ def fill(
             fix=question.command(stage),
         )
     catalogue.require(named.assets_of(asked), question.cache, asked=question.name)
-    outcome = run.fill(
+    make = partial(
+        run.fill,
         asked,
         store,
         stages=stages,
@@ -149,6 +105,11 @@ def fill(
         cache=question.cache,
         reporter=make_reporter(),
     )
+    outcome = make()
+    if "measure" in stages and asked.retrieval is not None:  # which averages these are is known only now
+        from transferkit.results import Results
+
+        outcome += make(specs=[average.score for average in Results(asked, store).choosing.averages()])
     n_failed = len(outcome.failed)
     if as_json:
         typer.echo(json.dumps({"made": outcome.n_made, "present": outcome.n_present, "failed": n_failed}))
@@ -281,10 +242,10 @@ def _plan_text(
 
 def _fill_call(question: Question, stages: "Sequence[Stage]", how: How) -> str:
     """Return the call that does in Python what a verb did."""
-    chosen = "" if len(stages) > 1 else f", stages=[{_literal(stages[0])}]"
+    chosen = "" if len(stages) > 1 else f", stages=[{literal(stages[0])}]"
     device = None if how.device == "auto" else how.device
     given = {"cache": question.cache, "device": device, "micro_batch": how.micro_batch, "states_gb": how.states_gb}
-    options = "".join(f", {name}={_literal(value)}" for name, value in given.items() if value is not None)
+    options = "".join(f", {name}={literal(value)}" for name, value in given.items() if value is not None)
     return f"tk.fill(study, store{chosen}{options})"
 
 
@@ -308,7 +269,3 @@ def _origin(question: Question, asked: "Study") -> Question:
     is_as_written = asked.seeds == named.find_study(name).seeds
     seeds = None if is_as_written else len(asked.seeds)
     return Question(name=name, store=question.store, seeds=seeds, limit=asked.limit)
-
-
-def _literal(value: object) -> str:
-    return json.dumps(value if isinstance(value, (int, float)) else str(value), ensure_ascii=False)

@@ -74,6 +74,10 @@ class Outcome:
     n_present: int
     failed: tuple[Spec, ...]
 
+    def __add__(self, other: "Outcome") -> "Outcome":
+        """Return what two fillings came to."""
+        return Outcome(self.n_made + other.n_made, self.n_present + other.n_present, (*self.failed, *other.failed))
+
 
 def plan(
     asked: Study,
@@ -82,13 +86,16 @@ def plan(
     stages: Sequence[Stage] = STAGES,
     overwrite: Overwrite = "only-missing",
     device: Device = "auto",
+    specs: Sequence[Spec] | None = None,
 ) -> Plan:
     """Return what is missing, grouped so that a backbone is loaded and a task read once, and small steps are shared.
+
+    `specs` says what is asked besides the study's own, and instead of it.
 
     Raises:
         InputError: the study names something unknown; nothing has been loaded.
     """
-    specs = [s for s in asked.specs() if stage_of(s) in stages]
+    specs = [s for s in (asked.specs() if specs is None else specs) if stage_of(s) in stages]
     missing = [s for s in specs if overwrite == "always" or not store.has(s)]
     names = {model.spec: name for name, model in asked.every_model.items()}
     sizes = {key(spec): spec for spec in asked.examples()}
@@ -138,6 +145,7 @@ def fill(
     reporter: Reporter | None = None,
     micro_batch: int | None = None,
     states_gb: float | None = None,
+    specs: Sequence[Spec] | None = None,
 ) -> Outcome:
     """Make what a study asks for and the store lacks; killed and called again, it goes on where it stopped.
 
@@ -154,6 +162,7 @@ def fill(
             when memory runs out. Changes memory and speed, not numbers (beyond rounding).
         states_gb: disk space that rows of the blocks below late prompts may take in the store (8); computed once, they
             serve every epoch, seed, prompt and cell. Changes speed, not numbers (beyond rounding).
+        specs: instead of all the study asks for, on its backbones and tasks: averages that rest on what is measured.
 
     Raises:
         InputError: the study is not right, or an asset is not here; said before any model is loaded.
@@ -169,9 +178,9 @@ def fill(
     for spec in asked.every_prompt():
         if store.has(spec):  # a run killed between keeping a prompt and tidying up after it
             store.clear_scratch(key(spec))
-    first = plan(asked, store, stages=stages, overwrite=overwrite, device=device)
+    first = plan(asked, store, stages=stages, overwrite=overwrite, device=device, specs=specs)
     executor.run("data", first.examples, store, reporter)
-    todo = plan(asked, store, stages=stages, overwrite=overwrite, device=device)  # sizes are known now
+    todo = plan(asked, store, stages=stages, overwrite=overwrite, device=device, specs=specs)  # sizes are known now
     executor.run("train", todo.prompts, store, reporter)
     executor.run("project", (*todo.projectors, *todo.projected), store, reporter)
     executor.run("train on", todo.started, store, reporter)
@@ -181,7 +190,7 @@ def fill(
     executor.run("influence", todo.influence, store, reporter)
     store.write_file(store.root / "studies" / f"{asked.name}.json", study.to_json(asked))
     store.write_index()
-    asked_now = [s for s in asked.specs() if stage_of(s) in stages]
+    asked_now = [s for s in (asked.specs() if specs is None else specs) if stage_of(s) in stages]
     failed = tuple(s for s in asked_now if not store.has(s) or store.failure(s))
     return Outcome(first.n_missing - len(failed), first.n_present, failed)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from transferkit import commands
-from transferkit.commands import STORE
+from transferkit.asking import STORE
 from transferkit.options import AsJson, CachePath, Device, StorePath
 
 

@@ -99,6 +99,6 @@ def test_quickstart_fetches_fills_and_reports(
     question = commands.Question(name="quickstart", store=Path("runs"), seeds=2)
     assert said == [
         (["quickstart"], True),
-        (question, ("train", "measure"), "auto"),
+        (question, ("train", "project", "measure"), "auto"),
         (question, Path("reports"), False),
     ]

@@ -53,7 +53,7 @@ def write_study(
     write_reviews(folder / "reviews.csv")
     names = ", ".join(f'"{path}"' for path in backbones)
     lines = [f"backbones = [{names}]", "max_tokens = 32", "sizes = { train = 32, selection = 16, report = 20 }"]
-    words = {"toy": ("good", "bad"), "other": ("great", "awful")}
+    words = {"toy": ("good", "bad"), "other": ("great", "awful"), "third": ("nice", "terrible")}
     tables = [TASK.format(name=name, data="reviews.csv", yes=words[name][0], no=words[name][1]) for name in tasks]
     if "random_prompts" not in head:
         lines.append("random_prompts = 1")

@@ -8,7 +8,7 @@ import pytest
 from transferkit import catalogue, named
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-REPORTS = {"03_late_prompts": "late_prompts"}  # the study a notebook reports, where it is not `smoke`
+REPORTS = {"03_late_prompts": "late_prompts", "04_across_models": "across_models"}  # the study a notebook reports, where it is not `smoke`
 FIGURES = {"03_late_prompts": 6}  # how many it shows, where more than two
 COSTS = ("237.075    237.075", "166.085    166.085", "122.608    122.608", "87.094     87.094")  # found, and reference
 NUMBERS = {"03_late_prompts": (*COSTS, "791680", "263296", "20480")}  # that are among its outputs
@@ -29,7 +29,7 @@ def run(path: Path, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def smoke_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the store the first notebook fills."""
-    if lacking := catalogue.missing(named.assets(["smoke", "minilm-l6"])):
+    if lacking := catalogue.missing(named.assets(["smoke", "minilm-l6", "flan-t5-small"])):
         pytest.skip(f"not fetched: transferkit fetch {' '.join(lacking)}")
     folder = tmp_path_factory.mktemp("first")
     run(NOTEBOOKS[0], folder)

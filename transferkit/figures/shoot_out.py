@@ -40,7 +40,7 @@ def shoot_out(table: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
         point.set_markerfacecolor(colour if is_filled else "#d5d8dc" if is_yardstick else "white")
         tip(point, f"{method}, {part}: {100 * score:.1f} % ({100 * least:.1f} to {100 * largest:.1f})")
         if method in MARKED:
-            ax.axvline(100 * score, color=colour, linestyle=MARKED[method], linewidth=0.9, zorder=0)
+            ax.axvline(100 * score, color=colour, linestyle=MARKED[method], linewidth=0.9, zorder=0.9)
     n_projectors = len({row[0] for row in rows if not row[1]})
     if 0 < n_projectors < len(names):
         ax.axhline(n_projectors - 0.5, color=QUIET, linewidth=0.8)

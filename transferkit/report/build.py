@@ -11,6 +11,7 @@ import numpy as np
 from transferkit.collection import Collection
 from transferkit.report.cards import card_section, cards
 from transferkit.report.cell_sections import cell_section, foreign_section, verdict_counts
+from transferkit.report.choosing_sections import choosing_section
 from transferkit.report.glossary import glossary_section
 from transferkit.report.layer_sections import depth_sentence, layer_section
 from transferkit.report.neuron_sections import neuron_section
@@ -22,7 +23,8 @@ from transferkit.report.predictor_sections import (
     predictor_section,
     predictor_sentence,
 )
-from transferkit.report.projection_sections import projection_section, projection_sentences
+from transferkit.report.projection_sections import projection_section
+from transferkit.report.projection_words import projection_sentences
 from transferkit.report.score_sections import cross_model_section, group_medians, own_section, transfer_section
 from transferkit.report.shelf_sections import (
     import_section,
@@ -61,6 +63,7 @@ def build(results: Results, chapters: Sequence[Chapter] = ()) -> Report:
         foreign_section(results),
         cross_model_section(results),
         predictor_section(results),
+        choosing_section(results),
         prompt_section(results),
         neuron_section(results),
         layer_section(results),

@@ -8,12 +8,25 @@ from typing import TYPE_CHECKING
 
 from transferkit import figures
 from transferkit.report.page import Drawing, Part, Section, Table, Text
+from transferkit.report.projection_words import (
+    CONSTANTS,
+    caveats,
+    is_idle,
+    projection_sentences,
+    records_of,
+    spaced,
+    untrained,
+    verdict_of,
+)
 from transferkit.report.score_sections import drawn
-from transferkit.report.words import listed, percent, points, slug, snippet
+from transferkit.report.words import points, slug, snippet
 from transferkit.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from transferkit.matrices import Matrix
 
 KINDS = {
     "linear": "least squares between the embeddings of shared words",
@@ -38,10 +51,6 @@ KINDS = {
     "retrained": "trained on the target from scratch, for each task's share of the steps of a projector tuned on tasks",
     "own prompt": "trained on the target for each task, in full",
 }
-CONSTANTS = {
-    "constant_distance": "constant distance (the mean prompt)",
-    "constant_tasks": "constant tasks (one tuned prompt)",
-}
 SHOWN = {
     "method": "way",
     "part": "tasks",
@@ -58,9 +67,7 @@ SHOWN = {
     "cpu_seconds_each": "CPU-s each prompt",
     "gflop": "GFLOP of tuning",
 }
-BESIDE = (*CONSTANTS, "own prompt", "retrained")
-UNTRAINED = ("random prompt", "no prompt", "majority")
-CHANCE = 0.025  # of a 95 % interval that lies above a difference that is not
+LABELLED = '.set(xlabel="task", ylabel="way")'
 
 
 def projection_section(results: Results) -> Section | None:
@@ -68,7 +75,7 @@ def projection_section(results: Results) -> Section | None:
     table = results.projections.shoot_out()
     if table.empty:
         return None
-    parts: list[Part] = [Text(body=sentence) for sentence in (*projection_sentences(results), *_caveats(table))]
+    parts: list[Part] = [Text(body=sentence) for sentence in (*projection_sentences(results), *caveats(table))]
     for source, target in results.projections.pairs:
         here = table[(table["source"] == source) & (table["target"] == target)]
         if len(here):
@@ -78,85 +85,6 @@ def projection_section(results: Results) -> Section | None:
     if len(spread):
         parts.append(_collapse(results, spread))
     return Section(title="On another backbone", slug="projections", parts=tuple(parts))
-
-
-def projection_sentences(results: Results) -> list[str]:
-    """Say for every pair of backbones and part of the tasks which projectors beat a constant prompt, and which not."""
-    table, spread = results.projections.shoot_out(), results.projections.diversity()
-    is_collapsed = spread["is_constant"].astype(bool)
-    collapsed = set(spread.loc[is_collapsed, ["source", "target", "method"]].itertuples(index=False, name=None))
-    said = []
-    for (source, target, part), rows in table.groupby(["source", "target", "part"], sort=False):
-        n = int(rows["n_tasks"].iloc[0])
-        where = f"{'all' if part == 'all tasks' else part} ({n} task{'' if n == 1 else 's'})"
-        judged = rows[~rows["is_yardstick"].astype(bool)]
-        kinds: dict[str, list[str]] = {}
-        for row in _records(judged):
-            name = str(row["method"])
-            mark = " (collapsed: one prompt for all tasks)" if (source, target, name) in collapsed else ""
-            kinds.setdefault(_verdict(row), []).append(_words(name) + mark)
-        said.append(f"Prompts of {source} on {target}, {where}: {_found(kinds)}. {_means(rows)}")
-    return said
-
-
-def _found(kinds: dict[str, list[str]]) -> str:
-    """Say which projectors got which verdict."""
-    said = []
-    for verdict, names in sorted(kinds.items(), reverse=True):  # yes, only, no
-        one = len(names) == 1
-        if verdict == "yes":
-            said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} every constant prompt (95 %)")
-        elif verdict.startswith("only"):
-            said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} {verdict}")
-        elif verdict:
-            other = verdict.removeprefix("not ") if verdict != "no" else "any constant prompt"
-            said.append(f"{listed(names, 20)} {'does' if one else 'do'} not beat {other}")
-    if not said:
-        return "no projector can be compared with a constant prompt" if kinds else "no projector was scored"
-    if "" in kinds:
-        said.append(f"of {listed(kinds[''], 20)} it is not known")
-    return "; ".join(said)
-
-
-def _verdict(row: dict[str, object]) -> str:
-    """Return "yes", "no", which constant prompt alone is beaten or known, or nothing where it is not known."""
-    beats = row["beats_constant"]
-    if not isinstance(beats, bool) or beats:
-        return "yes" if beats is True else ""
-    lows = {words: float(str(row[f"low_{name}"])) for name, words in CONSTANTS.items()}
-    if over := [words for words, low in lows.items() if low > 0]:
-        return f"only {over[0]}"
-    known = [words for words, low in lows.items() if not math.isnan(low)]
-    return "no" if len(known) == len(CONSTANTS) else f"not {known[0]}"
-
-
-def _means(rows: pd.DataFrame) -> str:
-    projectors = rows[~rows["is_yardstick"].astype(bool)]
-    scores = dict(zip(rows["method"], rows["score"].astype(float), strict=True))
-    said = [f"{_words(name)} {percent(scores[name])}" for name in BESIDE if name in scores]
-    if len(projectors):
-        best = projectors.sort_values("score").iloc[-1]
-        name = f"best projector ({_words(str(best['method']))}, chosen on the same examples)"
-        said.insert(0, f"{name} {percent(float(best['score']))}")
-    if untrained := [name for name in UNTRAINED if name in scores]:
-        name = max(untrained, key=lambda name: scores[name])
-        said.append(f"best without training ({name}) {percent(scores[name])}")
-    return f"Mean scores: {', '.join(said)}."
-
-
-def _caveats(table: pd.DataFrame) -> list[str]:
-    judged = table[~table["is_yardstick"].astype(bool) & table["beats_constant"].notna()]
-    if judged.empty:
-        return []
-    n = len(judged)
-    text = (
-        f"{n} verdict{'' if n == 1 else 's'}, each on one projector and one part of the tasks: were no projector better"
-        f" than a constant prompt, chance alone would call up to {CHANCE * n:.1f} of them better. They hold for these"
-        " tasks, not for others."
-    )
-    if int(judged["n_seeds"].min()) == 1:
-        text += " With a single seed, intervals know nothing of how seeds differ."
-    return [text]
 
 
 def _pair(results: Results, source: str, target: str, table: pd.DataFrame) -> list[Part]:
@@ -170,8 +98,8 @@ def _pair(results: Results, source: str, target: str, table: pd.DataFrame) -> li
             title=f"Ways to bring a prompt from {source} to {target}",
             caption="Mean score over tasks on the report split, each prompt on its own task; lines reach from the least"
             " to the largest task and are no intervals. Filled: better than every constant prompt by the whole 95 %"
-            " interval over examples and seeds, the tasks held fixed. Grey: yardsticks, which carry over nothing, or"
-            " norms of rows alone.",
+            " interval over examples and seeds, the tasks held fixed; that says little where constant prompts score"
+            " less than random ones. Grey: yardsticks, which carry over nothing, or norms of rows alone.",
             draw=drawn(partial(figures.shoot_out, table, title=f"{source} → {target}")),
             frame=table,
             snippet=snippet(results, f"tk.figures.shoot_out(results.projections.shoot_out().{query})"),
@@ -194,24 +122,38 @@ def _pair(results: Results, source: str, target: str, table: pd.DataFrame) -> li
             name=f"ways-{name}",
             title=f"Task by task, {source} → {target}",
             caption="Score of each way on each task, means over seeds or draws; tasks that projectors saw first.",
-            draw=drawn(partial(figures.heatmap, matrix, title=f"{source} → {target}")),
+            draw=drawn(partial(_by_task, matrix, title=f"{source} → {target}")),
             frame=matrix.to_frame(),
-            snippet=snippet(results, f'tk.figures.heatmap(results.projections.matrix("{source}", "{target}"))'),
+            snippet=snippet(
+                results, f'tk.figures.heatmap(results.projections.matrix("{source}", "{target}")){LABELLED}'
+            ),
             keys=matrix.keys,
         ),
     ]
 
 
+def _by_task(matrix: Matrix, *, title: str) -> Axes:
+    ax = figures.heatmap(matrix, title=title)
+    ax.set(xlabel="task", ylabel="way")
+    return ax
+
+
 def _with_words(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with its intervals and verdicts as text."""
-    said = table.assign(method=table["method"].map(_words))
-    records = _records(table)
+    said = table.assign(method=table["method"].map(spaced))
+    records = records_of(table)
     for name in CONSTANTS:
         gains = [[float(str(row[f"{what}_{name}"])) for what in ("gain", "low", "high")] for row in records]
         said[f"said_{name}"] = [_gain(*gain) for gain in gains]
     ends = zip(table["least"], table["largest"], strict=True)
     said["range"] = [f"{100 * least:.1f} to {100 * largest:.1f}" for least, largest in ends]
-    said["verdict"] = [_verdict(row) or None for row in records]
+    floors = {str(part): untrained(rows) for part, rows in table.groupby("part")}
+    verdicts = []
+    for row in records:
+        verdict, floor = verdict_of(row), floors[str(row["part"])]
+        more = f", but no more than {floor[0]}" if is_idle(verdict, row, floor) else ""
+        verdicts.append("no" if verdict.startswith("not ") else f"{verdict}{more}" or None)
+    said["verdict"] = verdicts
     return said
 
 
@@ -226,14 +168,10 @@ def _is_blank(table: pd.DataFrame, name: str) -> bool:
     return source in table and bool(table[source].isna().all())
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, object]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _kinds(names: list[str]) -> Table:
     import pandas as pd
 
-    rows = [{"way": _words(name), "what": KINDS[name]} for name in names if name in KINDS]
+    rows = [{"way": spaced(name), "what": KINDS[name]} for name in names if name in KINDS]
     return Table(
         name="ways",
         title="What the ways are",
@@ -254,7 +192,7 @@ def _collapse(results: Results, spread: pd.DataFrame) -> Table:
         caption="Prompts that one projector makes of different tasks, pair by pair within a seed: cosine of the"
         " flattened prompts, and distance over mean norm, beside the same of the prompts it was given. A projector"
         " whose prompts differ by less than 0.01 of their size has collapsed: its scores say nothing of transfer.",
-        frame=spread.assign(method=spread["method"].map(_words), verdict=verdicts),
+        frame=spread.assign(method=spread["method"].map(spaced), verdict=verdicts),
         columns={
             "source": "from",
             "target": "to",
@@ -268,7 +206,3 @@ def _collapse(results: Results, spread: pd.DataFrame) -> Table:
         },
         snippet=snippet(results, "results.projections.diversity()"),
     )
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -14,6 +14,7 @@ from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, INDICATORS, V
 from transferkit.matrices import Diagonal, Matrix, same_group
 from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
 from transferkit.results.agreements import Form
+from transferkit.results.choosing import Choosing
 from transferkit.results.depths import Depths
 from transferkit.results.projections import Projections
 from transferkit.results.reading import Question, Reading
@@ -102,7 +103,6 @@ class Results:
         """Return facts about what made the artifacts, with how many artifacts share each value."""
         return inventory.provenance(self._reading)
 
-    # --- training ----------------------------------------------------------------------------------------------------
     def curves(self, backbone: str | None = None) -> pd.DataFrame:
         """Return one row per evaluation: backbone, task, group, seed, step and what the history holds."""
         return training.curves(self._reading, backbone)
@@ -111,7 +111,6 @@ class Results:
         """Return one row per prompt: steps, best step, norms, relative change, alarms."""
         return training.training_health(self._reading)
 
-    # --- depth, and beginning from another prompt --------------------------------------------------------------------
     @cached_property
     def depths(self) -> Depths:
         """What a prompt is worth, does and costs by the block in front of which it enters."""
@@ -121,6 +120,11 @@ class Results:
     def speedups(self) -> Speedups:
         """How much sooner a prompt gets there that begins from another one."""
         return Speedups(self._reading, candidates=self.candidates, relative=self.relative, seed=self.seed)
+
+    @cached_property
+    def choosing(self) -> Choosing:
+        """Which source a target should begin from, and what each way to choose one comes to."""
+        return Choosing(self._reading, transfer=self.transfer, candidates=self.candidates)
 
     @cached_property
     def projections(self) -> Projections:
@@ -189,7 +193,6 @@ class Results:
         table = self._once(("own_scores",), lambda: scores.own_scores(self._reading, **settings))
         return table if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
 
-    # --- similarity --------------------------------------------------------------------------------------------------
     def indicator(self, indicator: Indicator, backbone: str | None = None, *, seed_pairs: SeedPairs = "all") -> Matrix:
         """Return an indicator's values, mean over pairs of seeds [source,target].
 
@@ -216,7 +219,6 @@ class Results:
         wanted = [one for one in (*EMBEDDING, *VARIANTS, *GEOMETRY, *BASELINES) if one.name in here]
         return self._once(("levels", backbone), lambda: levels.levels(self._reading, backbone, wanted, seed=self.seed))
 
-    # --- what predicts transfer --------------------------------------------------------------------------------------
     def candidates(self, backbone: str) -> list[Matrix]:
         """Return every indicator that can be computed from what is there, the baselines norm_proxy and same_group last.
 
@@ -280,7 +282,6 @@ class Results:
         """Return one prompt's score on every task of its backbone, beside the mean own and random scores."""
         return scores.prompt_scores(self._reading, prompt)
 
-    # --- the prompts themselves --------------------------------------------------------------------------------------
     def prompt_points(self, backbone: str, *, method: views.Method = "pca") -> tuple[pd.DataFrame, FloatArray]:
         """Return prompts and what they began from in a plane, and the variance per axis [2] (NaN for t-SNE)."""
         return views.prompt_points(self._reading, backbone, method)

@@ -5,6 +5,7 @@ from transferkit.study.files import from_json, from_table, from_toml, to_json
 from transferkit.study.initialisation import Initialisation, Start
 from transferkit.study.projection import METHODS, Projection
 from transferkit.study.question import RANDOM_SEED, Study
+from transferkit.study.retrieval import Retrieval
 from transferkit.study.stages import STAGES, Stage, stage_of
 from transferkit.study.sweep import Sweep
 
@@ -15,6 +16,7 @@ __all__ = [
     "Crossing",
     "Initialisation",
     "Projection",
+    "Retrieval",
     "Stage",
     "Start",
     "Study",

@@ -47,6 +47,7 @@ from transferkit.study.initialisation import Initialisation, Start, starts
 from transferkit.study.looks import nearest_words, neuron_sets
 from transferkit.study.models import check_models, places
 from transferkit.study.projection import Projection
+from transferkit.study.retrieval import Retrieval
 from transferkit.study.sweep import ANY_SEQUENCE, STRICT, Sweep, influences, swept
 from transferkit.tasks.base import ReadoutKind, Sizes, Task
 
@@ -82,6 +83,7 @@ class Study:
         sweep: prompts at several depths, beside those that are used everywhere; None leaves them out.
         initialisation: prompts trained from other tasks' prompts, beside those trained from nothing; likewise.
         projections: prompts of a backbone brought to other ones.
+        retrieval: averages of the prompts that indicators rank highest for a task.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
@@ -104,6 +106,7 @@ class Study:
     sweep: Sweep | None = None
     initialisation: Initialisation | None = None
     projections: Annotated[tuple[Projection, ...], ANY_SEQUENCE] = ()
+    retrieval: Retrieval | None = None
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -174,7 +177,6 @@ class Study:
         kind = model.readout if self.readout == "auto" else self.readout
         return EmbeddingReadout(scale=self.scale) if kind == "embedding" else WITHOUT_FIELDS[kind]()
 
-    # --- specs -------------------------------------------------------------------------------------------------------
     def prompts(self) -> list[PromptSpec]:
         """Return the prompts to train."""
         return [
@@ -260,15 +262,11 @@ class Study:
 
     def started_scores(self) -> list[ScoreSpec]:
         """Return their scores: each on its own task, in the same order."""
-        return self.own_scores([start.prompt for start in self.starts()])
+        return self.own_scores(start.prompt for start in self.starts())
 
     @property
     def crossings(self) -> tuple[Crossing, ...]:
-        """Every projection with the specs that answer it.
-
-        Raises:
-            InputError: it names what the study has not.
-        """
+        """Every projection with the specs that answer it; InputError where one names what the study has not."""
         return self._crossings
 
     @cached_property

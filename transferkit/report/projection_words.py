@@ -1,0 +1,124 @@
+"""Explaining. Which projectors beat a constant prompt, in words, and what such a verdict is worth."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from transferkit.report.words import listed, percent
+from transferkit.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONSTANTS = {
+    "constant_distance": "constant distance (the mean prompt)",
+    "constant_tasks": "constant tasks (one tuned prompt)",
+}
+BESIDE = (*CONSTANTS, "own prompt", "retrained")
+UNTRAINED = ("random prompt", "no prompt", "majority")
+CHANCE = 0.025  # of a 95 % interval that lies above a difference that is not
+
+
+def projection_sentences(results: Results) -> list[str]:
+    """Say for every pair of backbones and part of the tasks which projectors beat a constant prompt, and which not."""
+    table, spread = results.projections.shoot_out(), results.projections.diversity()
+    is_collapsed = spread["is_constant"].astype(bool)
+    collapsed = set(spread.loc[is_collapsed, ["source", "target", "method"]].itertuples(index=False, name=None))
+    said = []
+    for (source, target, part), rows in table.groupby(["source", "target", "part"], sort=False):
+        n = int(rows["n_tasks"].iloc[0])
+        where = f"{'all' if part == 'all tasks' else part} ({n} task{'' if n == 1 else 's'})"
+        judged, floor = rows[~rows["is_yardstick"].astype(bool)], untrained(rows)
+        kinds: dict[str, list[str]] = {}
+        for row in records_of(judged):
+            name = str(row["method"])
+            mark = " (collapsed: one prompt for all tasks)" if (source, target, name) in collapsed else ""
+            verdict = verdict_of(row)
+            if is_idle(verdict, row, floor):
+                mark += f" (yet scores no more than {floor[0]})"
+            kinds.setdefault(verdict, []).append(spaced(name) + mark)
+        said.append(f"Prompts of {source} on {target}, {where}: {_found(kinds)}. {_means(rows)}")
+    return said
+
+
+def _found(kinds: dict[str, list[str]]) -> str:
+    """Say which projectors got which verdict."""
+    said = []
+    for verdict, names in sorted(kinds.items(), reverse=True):  # yes, only, no
+        one = len(names) == 1
+        if verdict == "yes":
+            said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} every constant prompt (95 %)")
+        elif verdict.startswith("only"):
+            said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} {verdict}")
+        elif verdict:
+            other = verdict.removeprefix("not ") if verdict != "no" else "any constant prompt"
+            said.append(f"{listed(names, 20)} {'does' if one else 'do'} not beat {other}")
+    if not said:
+        return "no projector can be compared with a constant prompt" if kinds else "no projector was scored"
+    if "" in kinds:
+        said.append(f"of {listed(kinds[''], 20)} it is not known")
+    return "; ".join(said)
+
+
+def verdict_of(row: dict[str, object]) -> str:
+    """Return "yes", "no", which constant prompt alone is beaten or known, or nothing where it is not known."""
+    beats = row["beats_constant"]
+    if not isinstance(beats, bool) or beats:
+        return "yes" if beats is True else ""
+    lows = {words: float(str(row[f"low_{name}"])) for name, words in CONSTANTS.items()}
+    if over := [words for words, low in lows.items() if low > 0]:
+        return f"only {over[0]}"
+    known = [words for words, low in lows.items() if not math.isnan(low)]
+    return "no" if len(known) == len(CONSTANTS) else f"not {known[0]}"
+
+
+def _means(rows: pd.DataFrame) -> str:
+    projectors = rows[~rows["is_yardstick"].astype(bool)]
+    scores = dict(zip(rows["method"], rows["score"].astype(float), strict=True))
+    said = [f"{spaced(name)} {percent(scores[name])}" for name in BESIDE if name in scores]
+    if len(projectors):
+        best = projectors.sort_values("score").iloc[-1]
+        name = f"best projector ({spaced(str(best['method']))}, chosen on the same examples)"
+        said.insert(0, f"{name} {percent(float(best['score']))}")
+    plain, score = untrained(rows)
+    if plain:
+        said.append(f"best without training ({plain}) {percent(score)}")
+    return f"Mean scores: {', '.join(said)}."
+
+
+def untrained(rows: pd.DataFrame) -> tuple[str, float]:
+    """Return the best way that needs no training, and its mean score; an empty name where there is none."""
+    found = rows[rows["method"].isin(UNTRAINED)].sort_values("score")
+    return ("", math.nan) if found.empty else (str(found["method"].iloc[-1]), float(found["score"].iloc[-1]))
+
+
+def is_idle(verdict: str, row: dict[str, object], floor: tuple[str, float]) -> bool:
+    """Tell whether a way that beats constant prompts is no better than one that needs no training."""
+    return verdict.startswith(("yes", "only")) and float(str(row["score"])) <= floor[1]
+
+
+def caveats(table: pd.DataFrame) -> list[str]:
+    """Say how many of the verdicts chance alone would make, and what they do not cover; nothing without verdicts."""
+    judged = table[~table["is_yardstick"].astype(bool) & table["beats_constant"].notna()]
+    if judged.empty:
+        return []
+    n = len(judged)
+    text = (
+        f"{n} verdict{'' if n == 1 else 's'}, each on one projector and one part of the tasks: were no projector better"
+        f" than a constant prompt, chance alone would call up to {CHANCE * n:.1f} of them better. They hold for these"
+        " tasks, not for others."
+    )
+    if int(judged["n_seeds"].min()) == 1:
+        text += " With a single seed, intervals know nothing of how seeds differ."
+    return [text]
+
+
+def records_of(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows of a table by column."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def spaced(name: str) -> str:
+    """Return a way's name as words."""
+    return name.replace("_", " ")
