@@ -221,7 +221,7 @@ def test_the_parent_of_a_checkout_will_do(
         assert done.code == 0, done.err
         assert done.out.splitlines() == ["• one number", f"report: {page}"]
     results, n_chapters = built[-1]
-    assert (results.study.name, n_chapters) == ("su2022", 2)
+    assert (results.study.name, n_chapters) == ("su2022", 4)
     assert results.store.root == Path("kept")
 
 
@@ -316,14 +316,14 @@ def test_a_store_with_a_collection_is_analysed(
         done = tool("analyze", *line)
         assert done.code == 0, done.err
         assert done.out.splitlines() == ["• one number", "report: reports/su2022/index.html"]
-        assert [(results.study.name, n) for results, n in built[-1:]] == [("su2022", 2)]
+        assert [(results.study.name, n) for results, n in built[-1:]] == [("su2022", 4)]
     assert tool("convert", str(peft_folder(place)), "--task", "IMDB", "--store", "kept").code == 0
     built.clear()
     assert tool("analyze", "kept", "--out", "mine").out.splitlines()[1::2] == [
         "report: mine/imported/index.html",
         "report: mine/su2022/index.html",
     ]
-    assert [(results.study.name, n) for results, n in built] == [("imported", 0), ("su2022", 2)]
+    assert [(results.study.name, n) for results, n in built] == [("imported", 0), ("su2022", 4)]
     told = refused(tool, "analyze", "kept", "--seeds", 2)
     assert told.startswith("--seeds and --limit choose within a study, and none is named")
 
