@@ -12,7 +12,8 @@ import pandas as pd
 from transferkit.report import Part, Section, Table, Text
 from transferkit.report.words import signed, snippet
 from transferkit.results import Results
-from transferkit.statistics import Speedup, median_speedup, spearman
+from transferkit.results.started_costs import speedup_of
+from transferkit.statistics import median_speedup, spearman
 
 KINDS = ("comparable", "convergence")
 WORDS = {"comparable": "to the plain prompt's level", "convergence": "to its own convergence"}
@@ -41,9 +42,8 @@ def by_relation(results: Results) -> pd.DataFrame:
                 ("same group", known["same_group"].eq(True)),
                 ("other group", known["same_group"].eq(False)),
             ):
-                values = [
-                    Speedup(v, side) for v, side in known.loc[some, [kind, f"{kind}_side"]].itertuples(index=False)
-                ]
+                found = [speedup_of(row, kind) for row in known[some].to_dict("records")]
+                values = [value for value in found if value is not None]
                 median = median_speedup(values) if values else None
                 verdicts = [value.verdict for value in values]
                 rows.append(
@@ -90,8 +90,9 @@ def _table(results: Results, table: pd.DataFrame) -> Table:
     return Table(
         name="paper-speed-up",
         title="How many times as fast, by relation",
-        caption="Medians over pairs of the medians over seeds; > more than, < less than. Faster and slower count pairs;"
-        " the rest are as fast.",
+        caption="Medians over pairs of the medians over seeds; > more than, < less than, a to b where bounds"
+        " leave it open. Faster and slower count pairs that differ by more than one evaluation interval; the rest are"
+        " as fast, or cannot be told.",
         frame=table,
         columns={
             "backbone": "backbone",

@@ -147,9 +147,10 @@ def test_few_shot_settings_are_right_to_the_letter() -> None:
 @pytest.mark.usefixtures("tiny_takes_its_place")
 def test_other_starts_and_other_models_are_right_to_the_letter() -> None:
     own, *_rest, initialisation, projection, _words = blocks("toml")
-    Path("both.toml").write_text(f'tasks = ["rotten_tomatoes"]\n{initialisation}{own}\n{projection}')
+    Path("both.toml").write_text(f'tasks = ["rotten_tomatoes", "bbc_news"]\n{initialisation}{own}\n{projection}')
     asked = named.find_study("both.toml")
-    assert [(start.source, start.prompt.task.name) for start in asked.starts()] == [("rotten_tomatoes", "my_reviews")]
+    pairs = [(start.source, start.prompt.task.name) for start in asked.starts()]
+    assert pairs == [("rotten_tomatoes", "my_reviews"), ("bbc_news", "my_reviews")]
     (found,) = asked.crossings
     assert (found.source, found.target) == (MODEL, "flan-t5-small")
     assert len(found.projectors) == 7

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from transferkit import figures, indicators, interop, presets, statistics, tasks
     from transferkit.backbones import Backbone
     from transferkit.chapters import find_analysis
+    from transferkit.filling import fill
     from transferkit.named import find_study
     from transferkit.opening import open_results
     from transferkit.results import Results
-    from transferkit.run import fill
     from transferkit.store import Store
     from transferkit.study import Study
     from transferkit.suggestion import suggest
@@ -25,7 +25,7 @@ _WHERE = {
     "Results": "transferkit.results",
     "Store": "transferkit.store",
     "Study": "transferkit.study",
-    "fill": "transferkit.run",
+    "fill": "transferkit.filling",
     "find_analysis": "transferkit.chapters",
     "find_study": "transferkit.named",
     "open_results": "transferkit.opening",

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from transferkit.statistics import Choice, Comparison
 from transferkit.statistics.choosing import by_name
+from transferkit.tasks import SHARED_TEXTS
 from transferkit.tasks.base import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
+PLUS = " + "  # between the tasks of prompts that hold the same rows
 N_TASKS = 3  # tasks named in one sentence
+SEEN = {  # what prompts have to do with the task asked for, and what is said of so many
+    "own": "trained on it",
+    "saw this task": "made of something that was (a prompt of it, or a projector fitted on it)",
+    "may have seen it": "made of something the store no longer has",
+}
 
 
 def sentences(
@@ -24,7 +31,7 @@ def sentences(
     *,
     n_examples: int,
     beats_nothing: bool,
-    n_left_out: int = 0,
+    left_out: Mapping[str, int] | None = None,
 ) -> tuple[str, ...]:
     """Return what can be said of a task's ranked prompts.
 
@@ -36,7 +43,7 @@ def sentences(
         gain: the first prompt against no prompt, on the same examples.
         n_examples: how many there were.
         beats_nothing: whether some prompt is better than none by more than chance, all that were tried considered.
-        n_left_out: imported prompts that could not be tried.
+        left_out: how many were not tried: "imported" ones that cannot be, and by their relation those not foreign.
     """
     return tuple(
         [
@@ -45,7 +52,9 @@ def sentences(
             _left_in(table),
             *_needed(table, n_examples),
             _against_nothing(table, baselines, gain, beats_nothing=beats_nothing),
-            *_warnings(task, table, n_left_out),
+            *_same_rows(table),
+            *_warnings(task, table),
+            *_left_out(task, left_out or {}),
         ]
     )
 
@@ -65,7 +74,7 @@ def _chances(table: pd.DataFrame) -> Iterator[str]:
     if len(table) < 2:
         return
     of_tasks = by_name(table["p_best"].to_numpy(), table["task"].tolist())
-    likely = ", ".join(f"{name} {share:.0%}" for name, share in list(of_tasks.items())[:N_TASKS])
+    likely = ", ".join(f"{few(name)} {share:.0%}" for name, share in list(of_tasks.items())[:N_TASKS])
     yield (
         f"It is the best of all {len(table)} with probability {table.iloc[0]['p_best']:.0%}; by the task they were"
         f" trained on, the best is one of: {likely}."
@@ -80,7 +89,9 @@ def _left_in(table: pd.DataFrame) -> str:
         return f"At 95 % none of the {len(table)} prompts can be ruled out as the best."
     if len(left) == 1:
         return f"At 95 % it is the best: the other {len(table) - 1} are ruled out."
-    tasks = [f"{name} {n} of {(table['task'] == name).sum()}" for name, n in left["task"].value_counts().items()]
+    tasks = [
+        f"{few(str(name))} {n} of {(table['task'] == name).sum()}" for name, n in left["task"].value_counts().items()
+    ]
     more = f" and {len(tasks) - 2 * N_TASKS} more tasks" if len(tasks) > 2 * N_TASKS else ""
     return (
         f"At 95 % {len(left)} of {len(table)} cannot be told from the best ({', '.join(tasks[: 2 * N_TASKS])}{more});"
@@ -123,23 +134,47 @@ def _against_nothing(table: pd.DataFrame, baselines: pd.DataFrame, gain: Compari
     return f"On the same examples: {said}. {differs}{useless}"
 
 
-def _warnings(task: Task, table: pd.DataFrame, n_left_out: int) -> Iterator[str]:
+def _warnings(task: Task, table: pd.DataFrame) -> Iterator[str]:
     n_own = int((table["relation"] == "own").sum())
-    shared = sorted(set(table.loc[table["relation"] == "shares texts", "task"]))
+    saw = {name for names in table.loc[table["relation"] == "shares texts", "saw"] for name in names.split(", ")}
+    shared = sorted(name for name in saw if any({name, task.name} <= together for together in SHARED_TEXTS))
     if n_own:
         yield (
             f"Trained on {task.name} itself, perhaps on these very examples: {n_own} of the prompts. Their scores are"
             " too high; --foreign leaves them out."
         )
+    for relation, how in (("saw this task", "Saw"), ("may have seen it", "May have seen")):
+        if n := int((table["relation"] == relation).sum()):
+            why = f"being {SEEN[relation]}"
+            yield f"{how} {task.name} on the way, {why}: {n} of the prompts; --foreign leaves them out."
     if shared:
         yield f"{', '.join(shared)}: its training texts may be among these examples, which flatters its prompts."
-    if n_left_out:
-        yield f"Left out: {n_left_out} imported, which are of another width, or enter who knows where."
+
+
+def _same_rows(table: pd.DataFrame) -> Iterator[str]:
+    for row in table[table["alike"] != ""].to_dict("records"):
+        n, how = 1 + len(row["alike"].split(", ")), f" ({row['how']})" if row["how"] else ""
+        tasks = row["task"].replace(PLUS, ", ")
+        yield f"{n} prompts hold the same rows and are tried as one, {row['key']}{how}: of {tasks}."
+
+
+def _left_out(task: Task, left_out: Mapping[str, int]) -> Iterator[str]:
+    if n := left_out.get("imported"):
+        yield f"Left out: {n} imported, which are of another width, or enter who knows where."
+    said = [f"{left_out[relation]} {how}" for relation, how in SEEN.items() if left_out.get(relation)]
+    if said:
+        yield f"Left out, as not foreign to {task.name}: {'; '.join(said)}."
+
+
+def few(tasks: str) -> str:
+    """Return the first of several names, and how many more there are."""
+    names = tasks.split(PLUS)
+    return tasks if len(names) <= N_TASKS else f"{PLUS.join(names[:2])} and {len(names) - 2} more"
 
 
 def _name(row: pd.Series) -> str:
     how = f", {row['how']}" if row["how"] else ""
-    return f"{row['key']} ({row['task']}, seed {row['seed']}{how})"
+    return f"{row['key']} ({few(row['task'])}, seed {row['seed']}{how})"
 
 
 def _points(value: float, *, sign: bool = False) -> str:

@@ -1,13 +1,15 @@
 """Shelf. Which prompts of a store can be tried on a task: all of one backbone whose place in it is known."""
 
 import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transferkit import sources, study, tasks
+from transferkit import artifacts, sources, study, tasks
 from transferkit.errors import InputError, nearest
+from transferkit.lineage import KINDS, AnyStored, Lineage
 from transferkit.places import slug
 from transferkit.specs import (
     BackboneSpec,
@@ -25,19 +27,22 @@ from transferkit.store import Store
 from transferkit.study.question import WITHOUT_FIELDS
 from transferkit.tasks.base import Task
 
+LEADS = (PromptSpec, ProjectedSpec, ImportedPromptSpec)  # which of the same rows stands for the others
 IMPORTED = {"peft": Placement()}  # where imported prompts enter, by collection; of other files it is not known
-AnyStored = PromptSpec | ProjectedSpec | ImportedPromptSpec
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A stored prompt.
+    """A stored prompt, and those that put the same rows in the same place.
 
     Attributes:
         spec: names it in the store.
         task, seed: what it was trained for.
         placement: where it enters.
         how: what else tells it from other prompts of its task, in words.
+        saw: the tasks it was made with, at whatever remove: as a projector's lessons, or by the prompt it began as.
+        is_whole: whether all that it was made of is stored; otherwise it may have seen more tasks.
+        alike: the others of the same rows.
     """
 
     spec: AnyStored
@@ -45,6 +50,14 @@ class Candidate:
     seed: int
     placement: Placement
     how: str
+    saw: frozenset[str] = frozenset()
+    is_whole: bool = True
+    alike: tuple["Candidate", ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it and those of the same rows were trained for."""
+        return tuple(dict.fromkeys(one.task for one in (self, *self.alike)))
 
     @property
     def key(self) -> str:
@@ -97,7 +110,8 @@ def find_candidates(store: Store, backbone: str | None = None) -> Candidates:
     Raises:
         InputError: the store has no prompts of it, or of several and none is named; nothing is loaded.
     """
-    stored = [spec for spec in store.specs("prompt") if isinstance(spec, AnyStored)]
+    specs = [spec for kind in KINDS for spec in store.specs(kind)]
+    stored = [spec for spec in specs if isinstance(spec, AnyStored)]
     if not stored:
         raise InputError(f"{store.root} holds no prompts", fix="train some: transferkit train STUDY")
     known = list(dict.fromkeys(spec.backbone for spec in stored if not isinstance(spec, ImportedPromptSpec)))
@@ -105,7 +119,10 @@ def find_candidates(store: Store, backbone: str | None = None) -> Candidates:
     aliases = {name, spec.name, sources.describe(name, spec.dtype).upstream}
     own = [one for one in stored if one.backbone == spec]
     imported = [one for one in stored if isinstance(one, ImportedPromptSpec) and one.backbone.name in aliases]
-    found = [made for one in dict.fromkeys([*own, *imported]) if (made := _candidate(one)) is not None]
+    every = list(dict.fromkeys([*own, *imported]))
+    lineage = Lineage(specs)
+    words = lineage.words(every)
+    found = [made for one in every if (made := _candidate(one, lineage, words[key(one)])) is not None]
     if not found:
         held = sorted({slug(one.backbone) for one in stored})
         unplaced = f" but {len(imported)} imported ones whose place is not known" if imported else ""
@@ -141,24 +158,66 @@ def find_task(name: str, candidates: Candidates, file: str | Path | None = None)
     return dataclasses.replace(found, max_tokens=candidates.max_tokens or found.max_tokens)
 
 
+def merge(candidates: Candidates, store: Store) -> Candidates:
+    """Return the candidates with one for all that put the same rows in the same place, to the bit.
+
+    What one of them has seen, its rows have seen, so all of them have.
+
+    Raises:
+        StoreError: a prompt was altered.
+    """
+    found: dict[tuple[Placement, str], list[Candidate]] = {}
+    for one in sorted(candidates.prompts, key=lambda one: LEADS.index(type(one.spec))):
+        found.setdefault((one.placement, _content(one, store)), []).append(one)
+    prompts = [
+        dataclasses.replace(
+            first,
+            how="; ".join(dict.fromkeys(one.how for one in (first, *rest) if one.how)),
+            saw=frozenset[str]().union(*(one.saw for one in (first, *rest))),
+            is_whole=all(one.is_whole for one in (first, *rest)),
+            alike=tuple(rest),
+        )
+        for first, *rest in found.values()
+    ]
+    return dataclasses.replace(
+        candidates, prompts=tuple(sorted(prompts, key=lambda one: (one.task, one.seed, one.key)))
+    )
+
+
 def _backbone(
     store: Store, asked: str | None, known: Sequence[BackboneSpec], stored: Sequence[AnyStored]
 ) -> tuple[str, BackboneSpec]:
     """Return the name to load a backbone by, and its identity."""
     if asked is None:
         if len(known) != 1:
-            names = sorted({slug(spec) for spec in known} or {slug(one.backbone) for one in stored})
+            names = sorted(_called(known) or {slug(one.backbone) for one in stored})
             raise InputError(
                 f"{store.root} holds prompts of {len(known) or 'no known'} backbones, and none is named",
                 fix=f"add --backbone NAME, of {', '.join(names)}",
             )
         return _loadable(known[0], store), known[0]
-    for spec in known:
-        if asked in (spec.name, slug(spec)):
-            return _loadable(spec, store), spec
+    names = dict(zip(_called(known), known, strict=True))
+    meant = [spec for spec in known if asked in (spec.name, slug(spec))]
+    meant = [spec for spec in meant if asked == slug(spec)] or meant
+    if asked in names or len(meant) == 1:
+        spec = names.get(asked) or meant[0]
+        return _loadable(spec, store), spec
+    if meant:
+        which = [name for name, spec in names.items() if spec in meant]
+        raise InputError(
+            f"backbone = {asked!r}: {store.root} holds prompts of {len(meant)} models of this name",
+            fix=f"say of which, --backbone {' or --backbone '.join(which)}",
+        )
     described = sources.describe(asked).spec
     alike = (spec for spec in known if dataclasses.replace(spec, dtype="float32") == described)
     return asked, next(alike, described)
+
+
+def _called(known: Sequence[BackboneSpec]) -> list[str]:
+    """Return what the backbones of a store are called: with their revision where the name alone is not enough."""
+    called = [(slug(s), f"{slug(s)}@{s.revision[:12]}", f"{s.name}@{s.revision[:12]}") for s in known]
+    held = Counter(name for names in called for name in dict.fromkeys(names))
+    return [next((name for name in names if held[name] == 1), names[-1]) for names in called]
 
 
 def _loadable(spec: BackboneSpec, store: Store) -> str:
@@ -184,15 +243,23 @@ def _default_readout(name: str, spec: BackboneSpec) -> ReadoutSpec:
     return EmbeddingReadout() if kind == "embedding" else WITHOUT_FIELDS[kind]()
 
 
-def _candidate(spec: AnyStored) -> Candidate | None:
-    if isinstance(spec, ImportedPromptSpec):
-        placement = IMPORTED.get(spec.origin.collection)
-        how = f"imported from {spec.origin.file}"
-        return None if placement is None else Candidate(spec, spec.task.name, spec.seed, placement, how)
+def _candidate(spec: AnyStored, lineage: Lineage, how: str) -> Candidate | None:
     if isinstance(spec, ProjectedSpec):
-        how = f"{spec.method} from {spec.prompt.backbone}"
-        return Candidate(spec, spec.prompt.task, spec.prompt.seed, spec.placement, how)
-    placement, generator = spec.recipe.placement, spec.recipe.generator
-    words = [] if placement == Placement() else [f"block {placement.insert_after}"]
-    words += [] if generator is None else [generator.kind.replace("_", " ")]
-    return Candidate(spec, spec.task.name, spec.seed, placement, ", ".join(words))
+        task, seed, placement = spec.prompt.task, spec.prompt.seed, spec.placement
+    else:
+        task, seed = spec.task.name, spec.seed
+        placement = spec.recipe.placement if isinstance(spec, PromptSpec) else IMPORTED.get(spec.origin.collection)
+    if placement is None:
+        return None
+    origins = lineage.origins(spec)
+    return Candidate(spec, task, seed, placement, how, origins.tasks, origins.is_whole)
+
+
+def _content(prompt: Candidate, store: Store) -> str:
+    """Return a hash of what a prompt puts before a text."""
+    kept = store.get(prompt.spec)
+    assert isinstance(kept, artifacts.Prompt)
+    digest = hashlib.sha256()
+    for name, array in {"": kept.vectors, **dict(sorted((kept.generator or {}).items()))}.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()

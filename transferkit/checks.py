@@ -1,6 +1,5 @@
 """Making. What can be known to be wrong before any weights are read: names, files, data, words, sizes."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from transferkit import catalogue, sources
@@ -9,9 +8,20 @@ from transferkit.errors import InputError, nearest
 from transferkit.examples import load
 from transferkit.generation import check_beams
 from transferkit.readouts import label_word_ids
-from transferkit.specs import EmbeddingReadout, LabelWordsInitial, Placement, PromptInitial, PromptSpec, Recipe, key
+from transferkit.specs import (
+    EmbeddingReadout,
+    LabelWordsInitial,
+    Placement,
+    ProjectedInitial,
+    ProjectedSpec,
+    PromptInitial,
+    PromptSpec,
+    Recipe,
+    key,
+)
 from transferkit.store import Store
 from transferkit.study import Study
+from transferkit.study.retrieval import check_retrieval
 from transferkit.tasks.base import CatalogueData
 
 LEAST_TEXT = 8  # tokens that must remain for the text behind a prompt
@@ -33,7 +43,10 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
             catalogue.verify(name, cache)
     shapes = {name: shape_of(folder) for name, folder in folders.items()}
     _check_every_size(asked, shapes)
-    _check_initial(asked, store)
+    for recipe in (asked.recipe, *(wanted.recipe for wanted in asked.projections if wanted.recipe is not None)):
+        _check_initial(asked, recipe, store)
+    if asked.retrieval is not None:
+        check_retrieval(asked, asked.retrieval)
     for task in asked.resolved_tasks:
         load(task, cache=cache)
     for model in dict.fromkeys(asked.every_model.values()):
@@ -114,24 +127,26 @@ def _check_generator(asked: Study, placement: Placement, shape: Shape, name: str
         )
 
 
-def _check_initial(asked: Study, store: Store) -> None:
-    initial = asked.recipe.initial
+def _check_initial(asked: Study, recipe: Recipe, store: Store) -> None:
+    """Make sure what a recipe begins from is there and fits: the study's own, or that of a projection."""
+    initial = recipe.initial
+    is_own = recipe is asked.recipe
     written = [task.name for task in asked.resolved_tasks if task.answer is not None]
     if isinstance(initial, LabelWordsInitial) and written:
         raise InputError(
             f'initial = {{ kind = "label_words" }}, but the answers of {", ".join(written)} are texts, not labels',
             fix='use initial = { kind = "vocabulary" }, or study these tasks by themselves',
         )
-    if not isinstance(initial, PromptInitial):
+    if not isinstance(initial, (PromptInitial, ProjectedInitial)):
         return
-    prompts: Sequence[PromptSpec] = [spec for spec in store.specs("prompt") if isinstance(spec, PromptSpec)]
-    found = {key(spec): spec for spec in prompts}
+    kind = PromptSpec if isinstance(initial, PromptInitial) else ProjectedSpec
+    found = {key(spec): spec for spec in store.specs("prompt") if isinstance(spec, kind)}
     if initial.key not in found:
         raise InputError(
             f"initial prompt {initial.key!r} is not in {store.root}", fix=nearest(initial.key, list(found))
         )
     source = found[initial.key]
-    for model in asked.models:
+    for model in asked.models if is_own else asked.targets:
         if model.spec != source.backbone:
             raise InputError(
                 f"initial prompt {initial.key} is one of {source.backbone.name!r}, not of {model.spec.name!r}",

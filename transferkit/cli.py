@@ -3,7 +3,7 @@
 import json
 import logging
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -235,10 +235,7 @@ def convert(
 def list_artifacts(
     *,
     store: StorePath = STORE,
-    kind: Annotated[
-        Literal["prompt", "score", "projector", "neurons", "words", "influence", "examples"] | None,
-        typer.Option("--kind"),
-    ] = None,
+    kind: verbs.Kind = None,
     as_json: AsJson = False,
 ) -> None:
     """List what a store holds."""

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -79,7 +78,7 @@ def fill(
     from transferkit.store import Store
 
     asked, store = question.study(), Store(question.store)
-    from transferkit import run  # brings torch: a mistyped name is answered before
+    from transferkit import filling, run  # brings torch: a mistyped name is answered before
 
     lacking = _lacking(asked, store, before=stages[0])
     if dry_run:
@@ -93,8 +92,7 @@ def fill(
             fix=question.command(stage),
         )
     catalogue.require(named.assets_of(asked), question.cache, asked=question.name)
-    make = partial(
-        run.fill,
+    outcome = filling.fill(
         asked,
         store,
         stages=stages,
@@ -105,11 +103,6 @@ def fill(
         cache=question.cache,
         reporter=make_reporter(),
     )
-    outcome = make()
-    if "measure" in stages and asked.retrieval is not None:  # which averages these are is known only now
-        from transferkit.results import Results
-
-        outcome += make(specs=[average.score for average in Results(asked, store).choosing.averages()])
     n_failed = len(outcome.failed)
     if as_json:
         typer.echo(json.dumps({"made": outcome.n_made, "present": outcome.n_present, "failed": n_failed}))
@@ -230,6 +223,8 @@ def _plan_text(
         *(f"missing {kind}: {n}" for kind, n in counts.items()),
         f"training steps: {steps}, (prompt, example) pairs to score: {pairs}",
     ]
+    if asked.retrieval is not None:
+        lines.append("averages of sources are scored after these: which they are shows once there are prompts")
     if assets:
         fix = catalogue.fetch_command([question.name], question.cache)
         lines.append(f"missing assets: {', '.join(assets)} → {fix}")

@@ -16,6 +16,7 @@ from transferkit.specs import (
     Spec,
     Tuned,
     canonical,
+    key,
 )
 from transferkit.tasks.base import Task
 
@@ -66,13 +67,16 @@ def training_groups(specs: Sequence[PromptSpec], device: str) -> list[list[Promp
     """
     found: list[list[PromptSpec]] = []
     open_groups: dict[str, list[PromptSpec]] = {}
+    asked = {key(spec) for spec in specs}  # prompts that begin from one of these wait for it
     for spec in specs:
         recipe = spec.recipe
         most = ROWS_AT_ONCE[device] // (recipe.batch_size * (recipe.prompt_length + spec.task.max_tokens // 2))
-        shared = recipe
+        shared, begins_here = recipe, False
         if isinstance(recipe.initial, PromptInitial):  # it need not be the same prompt, but all of them must be there
             shared = dataclasses.replace(recipe, initial=PromptInitial(key=""))
-        alike = json.dumps(canonical([spec.backbone, spec.readout, shared, spec.task.answer is None]), sort_keys=True)
+            begins_here = recipe.initial.key in asked
+        kind = [spec.backbone, spec.readout, shared, spec.task.answer is None, begins_here]
+        alike = json.dumps(canonical(kind), sort_keys=True)
         if most > 1 and _may_share(recipe) and len(open_groups.get(alike, ())) not in (0, most):
             open_groups[alike].append(spec)
         else:

@@ -18,7 +18,7 @@ from transferkit.backbones import Backbone
 from transferkit.errors import InputError, RunError
 from transferkit.groups import Group
 from transferkit.passes import Room
-from transferkit.projectors import Material, Taught, fit, project, shapes, start_of, tune, use
+from transferkit.projectors import Material, Taught, fit, project, start_of, tune, use
 from transferkit.prompts import peft_facts, training_cost
 from transferkit.sources import describe
 from transferkit.specs import ConstantMap, ProjectedSpec, ProjectorSpec, PromptNet, PromptSpec, Spec, key
@@ -65,20 +65,22 @@ class Projecting:
         target = self.supplies.vocabulary(group.backbone, first.backbone, kind)
         backbone = self.supplies.backbone(group.backbone, first.backbone, kind)
         for spec in specs:
-            begun = time.process_time()
+            begun, before = time.process_time(), 0.0
+            cost: dict[str, object] = {}
             label = f"{spec.method.name} · {spec.source_backbone.name} → {spec.backbone.name}"
             material = Material(source, target, device=backbone.device)
             try:
                 if spec.readout is not None:
-                    projector, cost = self._tuned(spec, material, backbone, lambda n, label=label: advance(n, label))
+                    report = partial(_advanced, advance, label)
+                    projector, cost, before = self._tuned(spec, material, backbone, report)
                 else:
-                    projector, cost = fit(spec, self._with_prompts(spec, material)), {}
+                    projector = fit(spec, self._with_prompts(spec, material))
                     advance(1, label)
             except (InputError, RunError) as error:
                 self.fail(spec, error)
                 continue
             cost = {"parameters": projector.n_parameters, **cost}
-            self.put(spec, projector, time.process_time() - begun, cost=cost)
+            self.put(spec, projector, before + time.process_time() - begun, cost=cost)
             self.supplies.store.clear_scratch(key(spec))
 
     def make_projected(self, group: Group, advance: Advance) -> None:
@@ -113,12 +115,11 @@ class Projecting:
 
     def _tuned(
         self, spec: ProjectorSpec, material: Material, backbone: Backbone, progress: Callable[[int], None]
-    ) -> tuple[Projector, dict[str, object]]:
+    ) -> tuple[Projector, dict[str, object], float]:
+        """Return a projector tuned on tasks, what that costs, and CPU-seconds of processes that were killed over it."""
         assert spec.recipe is not None
         assert spec.readout is not None
-        start = start_of(spec, material)
-        width = material.source.rows.shape[1], material.target.rows.shape[1]
-        wanted = {name: part.shape for name, part in start.items()}
+        assert isinstance(spec.method, (PromptNet, ConstantMap))
         taught = []
         for lesson in spec.lessons:
             asked = PromptSpec(
@@ -127,10 +128,11 @@ class Projecting:
             job = self.supplies.job(asked, backbone)
             self.supplies.store.clear_scratch(key(asked))  # the projector has a place of its own
             taught.append(Taught(job, torch.from_numpy(self.supplies.prompt(lesson.source).vectors)))
-        assert isinstance(spec.method, (PromptNet, ConstantMap))
-        if isinstance(spec.method, PromptNet):
-            assert wanted == shapes(spec.method, spec.recipe.prompt_length, *width)
-        found, history = tune(
+        # A constant prompt begins as the target's own prompts do: it is one of them, tuned on several tasks.
+        is_net = isinstance(spec.method, PromptNet)
+        start = start_of(spec, material) if is_net else {"rows": taught[0].job.initial.numpy()}
+        wanted = {name: part.shape for name, part in start.items()}
+        run = tune(
             partial(_made, spec.method, wanted),
             weights.join(start, wanted),
             taught,
@@ -140,10 +142,15 @@ class Projecting:
             room=self.room,
             progress=progress,
         )
-        arrays = {name: part.cpu().numpy() for name, part in weights.split(found, wanted).items()}
+        arrays = {name: part.cpu().numpy() for name, part in weights.split(run.best, wanted).items()}
         each = [training_cost(one.job, backbone)["gflop_per_example"] for one in taught]
         total = float(np.mean(each)) * spec.recipe.batch_size * spec.recipe.steps
-        return Projector(arrays, found.numel(), history), {"gflop": round(total, 3)}
+        cost: dict[str, object] = {"gflop": round(total, 3)}
+        return Projector(arrays, run.best.numel(), run.history), cost, run.cpu_seconds_before
+
+
+def _advanced(advance: Advance, label: str, n: int) -> None:
+    advance(n, label)
 
 
 def _made(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from transferkit import advice
-from transferkit.candidates import Candidates, find_candidates, find_task
+from transferkit.candidates import Candidate, Candidates, find_candidates, find_task, merge
 from transferkit.errors import InputError
 from transferkit.progress import Reporter
 from transferkit.statistics import Choice, choose, compare
@@ -41,10 +42,12 @@ class Suggestion:
         metric: what `score` counts.
         n_examples: examples of the training split behind every number.
         seed: of their draw, and of the resamples.
-        table: one row per prompt from the best on: rank, key, task, seed, how (what else tells it from others),
-            relation ("own": trained on this task; "shares texts"; or empty), score with low and high (95 %), loss (mean
-            cross-entropy), p_best (how likely it is the best of all), may_be_best (not ruled out at 95 %), n_needed
-            (about how many examples would rule it out).
+        table: one row per prompt from the best on: rank, key, task (several where prompts of several hold the same
+            rows), seed, how (what else tells it from others), relation ("own": trained on this task; "saw this task": a
+            projector fitted on it, or a prompt of it, is behind it; "may have seen it": not all it was made of is
+            stored; "shares texts"; or empty), score with low and high (95 %), loss (mean cross-entropy), p_best (how
+            likely it is the best of all), may_be_best (not ruled out at 95 %), n_needed (about how many examples would
+            rule it out), saw (all tasks it was made with), alike (keys of the other prompts of the same rows).
         baselines: the same of no prompt and of the majority: name, score, low, high, loss.
         sentences: what can be said, and how sure it is.
     """
@@ -62,7 +65,9 @@ class Suggestion:
         """Return the first prompts and the baselines as words, under the names of `SHOWN`."""
         found = [
             (
-                *(str(row[name]) for name in ("rank", "key", "task", "seed", "how", "relation")),
+                *(str(row[name]) for name in ("rank", "key")),
+                advice.few(row["task"]),
+                *(str(row[name]) for name in ("seed", "how", "relation")),
                 *_numbers(row),
                 f"{row['p_best']:.2f}",
                 "yes" if row["may_be_best"] else "no",
@@ -102,7 +107,8 @@ def suggest(
         backbone: catalogue name, local folder or hub id; the only one of the store by default.
         n_examples: how many examples each prompt answers.
         seed: of their draw, and of the resamples.
-        foreign: whether prompts trained on this very task are left out.
+        foreign: whether prompts are left out that were trained on this very task, or made of something that was:
+            trained on from its prompt, or brought by a projector fitted on it.
         device: where the backbone runs.
         cache: the catalogue's folder; the user's cache by default.
         reporter: shows progress; silent by default.
@@ -112,7 +118,8 @@ def suggest(
     """
     candidates = find_candidates(store, backbone)
     asked = find_task(task, candidates) if isinstance(task, str) else task
-    tried = _tried(candidates, asked.name, foreign=foreign)
+    distinct = merge(candidates, store)
+    tried = _tried(distinct, asked.name, foreign=foreign)
     from transferkit.suggesting import ask  # brings torch: a mistyped name is answered before
 
     found = ask(
@@ -140,16 +147,20 @@ def suggest(
         gain,
         n_examples=found.said.shape[1],
         beats_nothing=not beside.may_be_best[-1],
-        n_left_out=candidates.n_unplaced + len(tried.prompts) - len(found.prompts),
+        left_out={
+            "imported": candidates.n_unplaced + len(tried.prompts) - len(found.prompts),
+            **(_relations(distinct, asked.name) - _relations(tried, asked.name)),
+        },
     )
     return Suggestion(asked.name, tried.backbone, asked.metric, found.said.shape[1], seed, table, baselines, said)
 
 
 def _tried(candidates: Candidates, task: str, *, foreign: bool) -> Candidates:
-    prompts = tuple(prompt for prompt in candidates.prompts if not (foreign and prompt.task == task))
+    prompts = tuple(one for one in candidates.prompts if not (foreign and _relation(one, task) in advice.SEEN))
     if not prompts:
         raise InputError(
-            f"foreign = true leaves none of the {len(candidates.prompts)} prompts: all were trained on {task!r}",
+            f"foreign = true leaves none of the {len(candidates.prompts)} prompts: all were trained on {task!r}, or"
+            " made of something that was",
             fix="leave out --foreign, or train prompts of other tasks",
         )
     return dataclasses.replace(candidates, prompts=prompts)
@@ -161,18 +172,31 @@ def _table(found: Answers, choice: Choice, task: str) -> pd.DataFrame:
     rows = []
     for rank, i in enumerate(choice.order.tolist(), start=1):
         prompt = found.prompts[i]
-        row = {"rank": rank, "key": prompt.key, "task": prompt.task, "seed": prompt.seed, "how": prompt.how}
-        row |= {"relation": _relation(prompt.task, task), "score": choice.scores[i]}
+        row = {
+            "rank": rank,
+            "key": prompt.key,
+            "task": advice.PLUS.join(prompt.tasks),
+            "seed": prompt.seed,
+            "how": prompt.how,
+        }
+        row |= {"relation": _relation(prompt, task), "score": choice.scores[i]}
         row |= {"low": choice.low[i], "high": choice.high[i], "loss": found.losses[i]}
         row |= {"p_best": choice.probability[i], "may_be_best": bool(choice.may_be_best[i])}
-        rows.append({**row, "n_needed": choice.n_needed[i]})
+        row |= {"n_needed": choice.n_needed[i], "saw": ", ".join(sorted(prompt.saw))}
+        rows.append({**row, "alike": ", ".join(one.key for one in prompt.alike)})
     return pd.DataFrame(rows)
 
 
-def _relation(source: str, task: str) -> str:
-    if source == task:
-        return "own"
-    return "shares texts" if any({source, task} <= together for together in SHARED_TEXTS) else ""
+def _relation(prompt: Candidate, task: str) -> str:
+    if task in prompt.saw:
+        return "own" if task in prompt.tasks else "saw this task"
+    if not prompt.is_whole:
+        return "may have seen it"
+    return "shares texts" if any(task in together and prompt.saw & together for together in SHARED_TEXTS) else ""
+
+
+def _relations(candidates: Candidates, task: str) -> Counter[str]:
+    return Counter(_relation(prompt, task) for prompt in candidates.prompts)
 
 
 def _baselines(found: Answers, asked: Task, generator: np.random.Generator) -> pd.DataFrame:

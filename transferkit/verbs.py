@@ -1,13 +1,30 @@
 """Verbs of the command line that `cli` lists beside its own."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from transferkit import commands
 from transferkit.asking import STORE
 from transferkit.options import AsJson, CachePath, Device, StorePath
+
+Kind = Annotated[
+    Literal[
+        "prompt",
+        "projected",
+        "imported_prompt",
+        "score",
+        "imported_score",
+        "projector",
+        "neurons",
+        "words",
+        "influence",
+        "examples",
+    ]
+    | None,
+    typer.Option("--kind"),
+]
 
 
 def suggest(
@@ -25,7 +42,9 @@ def suggest(
     examples: Annotated[int, typer.Option("--examples", help="Labelled examples each prompt answers.")] = 32,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draw of examples.")] = 0,
     top: Annotated[int, typer.Option("--top", min=1, help="Show this many prompts.")] = 10,
-    foreign: Annotated[bool, typer.Option("--foreign", help="Leave out prompts trained on this very task.")] = False,
+    foreign: Annotated[
+        bool, typer.Option("--foreign", help="Leave out prompts that have seen this very task.")
+    ] = False,
     cache: CachePath = None,
     device: Device = "auto",
     as_json: AsJson = False,

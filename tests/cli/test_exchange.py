@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import re
 import runpy
@@ -37,7 +38,7 @@ from transferkit.backbones import Backbone
 from transferkit.indicators import BY_NAME
 from transferkit.interop import find_collection, import_checkout, import_prompt, read_array, read_peft, write_peft
 from transferkit.report import writing
-from transferkit.specs import key
+from transferkit.specs import BackboneSpec, Placement, ProjectedSpec, TrainedPrompt, key
 from transferkit.store import Store
 
 NAME = "Prompt-Transferability-1.0"
@@ -470,6 +471,39 @@ def test_a_late_prompt_is_no_prompt_of_peft(place: Path, tool: Callable[..., Any
     assert not Path("saved").exists()
     assert tool("convert", key(spec), "--to", "SAVED.NPY", "--store", "kept").code == 0
     assert np.array_equal(read_array(Path("SAVED.NPY")), vectors)
+
+
+def projected(**more: Placement) -> ProjectedSpec:
+    source = TrainedPrompt(key="0" * 12, task="IMDB", seed=0, backbone="small")
+    target = BackboneSpec(name="wide", revision="r")
+    return ProjectedSpec(backbone=target, projector="1" * 12, method="linear", prompt=source, **more)
+
+
+def test_a_projected_prompt_becomes_a_file_for_its_target(place: Path, tool: Callable[..., Any]) -> None:
+    spec, vectors, store = projected(), vectors_of("IMDB", "wide"), Store("kept")
+    facts = {"base_model_name_or_path": "org/wide", "num_layers": 3, "num_attention_heads": 2, "task_type": "CAUSAL_LM"}
+    store.put(spec, Prompt(vectors, None, np.ones(len(vectors), dtype=bool), peft=facts))
+    for to in ("out.npy", "out.npz", "out.safetensors", "out-peft"):
+        done = tool("convert", key(spec), "--to", to, "--store", "kept")
+        assert (done.code, done.out, done.err) == (0, f"{to}: 6 × 8\n", "")
+        found = read_peft(Path(to)).vectors if to == "out-peft" else read_array(Path(to))
+        assert np.array_equal(found, vectors)
+    found = read_peft(Path("out-peft"))
+    assert (found.backbone, found.task_type) == ("org/wide", "CAUSAL_LM")
+    config = json.loads(Path("out-peft/adapter_config.json").read_text())
+    assert {name: config[name] for name in facts} == facts
+    assert tool("convert", "out-peft", "--task", "IMDB", "--store", "kept").code == 0
+    (back,) = find_collection("imported", store).prompts()
+    assert back.backbone.name == "org/wide"
+    assert np.array_equal(store.get(back).vectors, vectors)
+
+
+def test_a_late_projected_prompt_is_no_prompt_of_peft(place: Path, tool: Callable[..., Any]) -> None:
+    spec, vectors = projected(placement=Placement(entry="block", insert_after=1)), vectors_of("late", "wide")
+    Store("kept").put(spec, Prompt(vectors, None, np.ones(len(vectors), dtype=bool)))
+    assert "enters elsewhere than in front" in refused(tool, "convert", key(spec), "--to", "saved", "--store", "kept")
+    assert tool("convert", key(spec), "--to", "late.npy", "--store", "kept").code == 0
+    assert np.array_equal(read_array(Path("late.npy")), vectors)
 
 
 def test_what_is_not_written(kept: Store, array: Path, tool: Callable[..., Any]) -> None:

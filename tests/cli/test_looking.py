@@ -1,5 +1,7 @@
 """What a store holds and what its studies say: analyze, ls, show, doctor, --version."""
 
+import dataclasses
+import json
 import re
 import runpy
 import subprocess
@@ -8,11 +10,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from executors.saved import write_study
 
 from transferkit import __version__, doctor, named, report
-from transferkit.specs import key
+from transferkit.artifacts import Projector, Prompt, Score
+from transferkit.places import FOLDERS
+from transferkit.specs import (
+    Lesson,
+    LinearMap,
+    MaskedReadout,
+    Placement,
+    ProjectedInitial,
+    ProjectedSpec,
+    ProjectorSpec,
+    PromptInitial,
+    PromptNet,
+    PromptSpec,
+    ScoreSpec,
+    key,
+)
 from transferkit.store import Store
 from transferkit.study import from_toml, to_json
 
@@ -81,6 +99,109 @@ def test_a_prompt_shows_its_scores(here: Path, tool: Callable[..., Any]) -> None
     assert lines[first + 2] == ""
     next(Path("runs/scores").rglob("toy/toy-seed0-*/score.json")).write_text("{}")
     assert "  toy: altered (its own task)" in tool("show", key(toy)).out
+
+
+@dataclasses.dataclass
+class Several:
+    """Prompts of one backbone, task and seed, and projectors."""
+
+    plain: PromptSpec
+    short: PromptSpec  # with fewer steps
+    late: PromptSpec
+    started: PromptSpec  # trained on from another seed's
+    brought: PromptSpec  # trained on from the projected one
+    projected: ProjectedSpec
+    projector: ProjectorSpec  # tuned on labels
+    words: ProjectorSpec  # fitted on words
+
+
+@pytest.fixture
+def several(here: Path) -> Several:
+    store = Store("runs")
+    (plain,) = (spec for spec in from_toml("study.toml").prompts() if spec.seed == 0)
+    recipe, away = plain.recipe, dataclasses.replace(plain.backbone, name="away")
+    source = dataclasses.replace(plain, backbone=away, seed=0)
+    other = dataclasses.replace(plain, seed=1)
+    common = {"backbone": plain.backbone, "source_backbone": away}
+    lesson = Lesson(task=plain.task, source=key(source))
+    tuned = PromptNet(form="rows", objective="tasks")
+    projector = ProjectorSpec(**common, method=tuned, lessons=(lesson,), readout=MaskedReadout(), recipe=recipe)
+    words = ProjectorSpec(**common, method=LinearMap())
+    projected = ProjectedSpec(
+        backbone=plain.backbone, projector=key(projector), method="rows_tasks", prompt=source.source
+    )
+
+    def made(**changes: Any) -> PromptSpec:
+        return dataclasses.replace(plain, recipe=dataclasses.replace(recipe, **changes))
+
+    found = Several(
+        plain=plain,
+        short=made(steps=4),
+        late=made(placement=Placement(entry="block", insert_after=2)),
+        started=made(initial=PromptInitial(key=key(other))),
+        brought=made(initial=ProjectedInitial(key=key(projected))),
+        projected=projected,
+        projector=projector,
+        words=words,
+    )
+    prompts = [source, other, *(getattr(found, f.name) for f in dataclasses.fields(found)[:6])]
+    for i, spec in enumerate(prompts):
+        store.put(spec, Prompt(np.full((3, 32), i, dtype=np.float32), None, np.ones(3, dtype=bool)))
+    history = ({"step": 3, "train_loss": 0.75}, {"step": 6, "train_loss": 0.5})
+    arrays = {"w": np.zeros((3, 4), dtype=np.float32)}
+    store.put(projector, Projector(arrays, 12345, history))
+    store.put(words, Projector(arrays, 12))
+    for spec in (plain, found.short, projected):
+        score = ScoreSpec(source=spec.source, backbone=plain.backbone, readout=plain.readout, task=plain.task)
+        store.put(score, Score({"accuracy": 0.75, "loss": 0.5}, np.zeros(20, dtype=np.int64)))
+    return found
+
+
+def test_a_list_tells_prompts_of_one_task_and_seed_apart(several: Several, tool: Callable[..., Any]) -> None:
+    what = {row["key"]: row["what"] for row in json.loads(tool("ls", "--json").out)}
+    from_toy = f"from toy ({several.started.recipe.initial.key[:8]})"
+    from_away = f"from toy ({key(several.projected)[:8]}, rows_tasks from away)"
+    assert {name: what[key(getattr(several, name))] for name in ("plain", "short", "late", "started", "brought")} == {
+        "plain": "seed 0, 6 steps",
+        "short": "seed 0, 4 steps",
+        "late": "seed 0, block 2, 6 steps",
+        "started": f"seed 0, {from_toy}, 6 steps",
+        "brought": f"seed 0, {from_away}, 6 steps",
+    }
+    assert what[key(several.projected)] == "seed 0, rows_tasks from away"
+    assert what[several.started.recipe.initial.key] == "seed 1"  # nothing else is of its seed
+    scores = {row["what"] for row in json.loads(tool("ls", "--kind", "score", "--json").out)}
+    trained = {f"toy-seed0 ({key(spec)[:8]})" for spec in (several.plain, several.short)}
+    assert scores == {*trained, "rows_tasks-away-toy-seed0"}
+
+
+def test_every_kind_that_is_listed_can_be_asked_for(several: Several, tool: Callable[..., Any]) -> None:
+    done = tool("ls", "--kind", "projected", "--json")
+    assert [row["key"] for row in json.loads(done.out)] == [key(several.projected)]
+    for kind in FOLDERS:
+        assert tool("ls", "--kind", kind).code == 0
+    assert len(json.loads(tool("ls", "--kind", "prompt", "--json").out)) == 8
+
+
+def test_a_projected_prompt_shows_its_scores(several: Several, tool: Callable[..., Any]) -> None:
+    lines = tool("show", key(several.projected)).out.splitlines()
+    assert lines[2] == "seed 0, rows_tasks from away"
+    first = lines.index("scores of this prompt:") + 1
+    assert lines[first] == "  toy: accuracy = 0.7500, n = 20 (its own task)"
+    assert lines[first + 1] == ""
+    score = next(row for row in json.loads(tool("ls", "--json").out) if row["what"] == "rows_tasks-away-toy-seed0")
+    made_from = f"made from prompt {key(several.projected)} (toy, seed 0), rows_tasks from away"
+    assert made_from in tool("show", score["key"]).out.splitlines()
+    assert "no scores of this prompt yet" in tool("show", key(several.late)).out
+
+
+def test_a_projector_shows_what_it_is(several: Several, tool: Callable[..., Any]) -> None:
+    lines = tool("show", key(several.projector)).out.splitlines()
+    at = lines.index("rows_tasks from away, fitted on labels of toy")
+    assert lines[at + 1 : at + 3] == ["12 345 parameters", "last of 2 looks: step = 6, train_loss = 0.5000"]
+    lines = tool("show", key(several.words)).out.splitlines()
+    at = lines.index("linear from away, fitted on the words both vocabularies share, and on no task")
+    assert lines[at + 1 : at + 3] == ["12 parameters", ""]
 
 
 def test_an_unfilled_study_is_not_analysed(here: Path, tool: Callable[..., Any]) -> None:

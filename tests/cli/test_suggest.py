@@ -14,20 +14,27 @@ from toy_writing import WRITING
 
 import transferkit as tk
 from transferkit import interop
-from transferkit.advice import sentences
-from transferkit.artifacts import Prompt
+from transferkit.advice import few, sentences
+from transferkit.artifacts import Projector, Prompt
 from transferkit.batches import encode
 from transferkit.candidates import find_candidates, find_task
 from transferkit.errors import InputError
 from transferkit.examples import load, text_hash
+from transferkit.lineage import KINDS, Lineage
 from transferkit.predictions import class_scores, metrics_of
 from transferkit.readouts import make_readout
 from transferkit.sources import describe
 from transferkit.specs import (
+    ConstantMap,
     Generator,
+    Lesson,
     MaskedReadout,
     Placement,
+    ProjectedInitial,
     ProjectedSpec,
+    ProjectorSpec,
+    PromptInitial,
+    PromptNet,
     PromptSpec,
     Recipe,
     Seq2seqReadout,
@@ -143,6 +150,7 @@ def test_the_verb_shows_ranks_and_says_how_sure_it_is(kept: Store, tool: Callabl
 def told(scores: list[float], majority: float, alone: float, *, beats_nothing: bool) -> str:
     """What is said of some prompts beside no prompt."""
     table = pd.DataFrame({"key": list("abc")[: len(scores)], "task": "t", "seed": 0, "how": "", "relation": ""})
+    table = table.assign(alike="", saw="t")
     table = table.assign(score=scores, low=0.1, high=0.9, p_best=1 / len(scores), may_be_best=True, n_needed=np.nan)
     baselines = pd.DataFrame({"name": ["no prompt", "majority"], "score": [alone, majority]})
     by = scores[0] - alone
@@ -264,12 +272,146 @@ def test_projected_and_imported_prompts_take_part_where_their_place_is_known(kep
         interop.import_prompt(here / name, kept, task="theirs", backbone="tiny")
     found = tk.suggest("toy", kept, backbone="tiny", n_examples=8, device="cpu")
     how = dict(zip(found.table["key"], found.table["how"], strict=True))
-    assert how[key(projected)] == "linear from elsewhere"
+    assert how[key(projected)] == "linear from elsewhere, block 2"
     assert how[key(peft)] == "imported from adapter"
     assert len(how) == 9
     assert any(
         "Left out: 2 imported, which are of another width, or enter who knows where." in line
         for line in found.sentences
+    )
+
+
+@dataclasses.dataclass
+class Crossed:
+    """Prompts beside those of `fill` that have others among their forebears."""
+
+    projected: ProjectedSpec  # of other, by a projector fitted on toy
+    started: PromptSpec  # of other, trained on from toy's
+    twice: PromptSpec  # of third, trained on from the projected one
+    orphan: PromptSpec  # of third, trained on from one that is gone
+    constants: list[ProjectedSpec]  # of toy, other and far, whatever they say; fitted on third
+
+
+def cross(store: Store) -> Crossed:
+    plain = {(s.task.name, s.seed): s for s in store.specs("prompt") if s.recipe.placement == Placement()}
+    toy, other, third = (plain[name, 0] for name in NAMES)
+    away = dataclasses.replace(toy.backbone, name="away")
+    sources = [dataclasses.replace(one, backbone=away) for one in (toy, other, third)]
+    far = dataclasses.replace(toy, backbone=away, task=dataclasses.replace(toy.task, name="far"))
+    put(store, [*sources, far])
+    made = []
+    for method, taught in ((PromptNet(), toy), (ConstantMap(), third)):
+        lesson = Lesson(task=taught.task, source=key(dataclasses.replace(taught, backbone=away)), target=key(taught))
+        made.append(ProjectorSpec(backbone=toy.backbone, source_backbone=away, method=method, lessons=(lesson,)))
+        store.put(made[-1], Projector({"w": np.zeros(2, dtype=np.float32)}, 2))
+
+    def bring(projector: ProjectorSpec, prompt: PromptSpec) -> ProjectedSpec:
+        name = projector.method.name
+        return ProjectedSpec(backbone=toy.backbone, projector=key(projector), method=name, prompt=prompt.source)
+
+    def begun(spec: PromptSpec, initial: PromptInitial | ProjectedInitial) -> PromptSpec:
+        return dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, initial=initial))
+
+    projected = bring(made[0], sources[1])
+    found = Crossed(
+        projected=projected,
+        started=begun(other, PromptInitial(key=key(toy))),
+        twice=begun(third, ProjectedInitial(key=key(projected))),
+        orphan=begun(third, PromptInitial(key="0" * 12)),
+        constants=[bring(made[1], one) for one in (sources[0], sources[1], far)],
+    )
+    rows = np.random.default_rng(50).normal(size=(5, 3, 32)).astype(np.float32)
+    each = [found.projected, found.started, found.twice, found.orphan]
+    for spec, array in [*zip(each, rows, strict=False), *((one, rows[4]) for one in found.constants)]:
+        store.put(spec, Prompt(array, None, np.ones(3, dtype=bool)))
+    return found
+
+
+def test_the_lineage_of_a_prompt(kept: Store) -> None:
+    found = cross(kept)
+    lineage = Lineage(spec for kind in KINDS for spec in kept.specs(kind))
+    seen = {name: lineage.origins(getattr(found, name)) for name in ("projected", "started", "twice", "orphan")}
+    assert {name: sorted(one.tasks) for name, one in seen.items()} == {
+        "projected": ["other", "toy"],
+        "started": ["other", "toy"],
+        "twice": ["other", "third", "toy"],
+        "orphan": ["third"],
+    }
+    assert [name for name, one in seen.items() if not one.is_whole] == ["orphan"]
+    for one in found.constants:  # nothing of the prompt that was put in is in what comes out
+        assert lineage.origins(one).tasks == {"third"}
+    begun = lineage.words([found.started, found.twice, found.orphan])
+    assert begun[key(found.started)] == f"from toy ({found.started.recipe.initial.key[:8]})"
+    projector = f"({key(found.projected)[:8]}, flat_distance from away)"
+    assert begun[key(found.twice)] == f"from other {projector}"
+    assert begun[key(found.orphan)] == "from a prompt that is gone (00000000)"
+
+
+def test_prompts_that_saw_the_task_on_the_way_are_not_foreign(kept: Store) -> None:
+    found = cross(kept)
+    among = tk.suggest("toy", kept, backbone="tiny", n_examples=8, device="cpu")
+    relation = dict(zip(among.table["key"], among.table["relation"], strict=True))
+    assert [relation[key(one)] for one in (found.projected, found.started, found.twice)] == ["saw this task"] * 3
+    assert relation[key(found.orphan)] == "may have seen it"
+    assert list(relation.values()).count("own") == 2
+    said = "\n".join(among.sentences)
+    assert (
+        "Saw toy on the way, being made of something that was (a prompt of it, or a projector fitted on it): 3" in said
+    )
+    assert "May have seen toy on the way, being made of something the store no longer has: 1 of the prompts" in said
+
+    foreign = tk.suggest("toy", kept, backbone="tiny", n_examples=8, foreign=True, device="cpu")
+    assert set(foreign.table["key"]) == {name for name, what in relation.items() if not what}
+    assert set(foreign.table["relation"]) == {""}
+    (line,) = [line for line in foreign.sentences if line.startswith("Left out, as not foreign to toy: ")]
+    assert "2 trained on it; 3 made of something that was (" in line
+    assert line.endswith("; 1 made of something the store no longer has.")
+    seen = tk.suggest("third", kept, backbone="tiny", n_examples=8, foreign=True, device="cpu")
+    assert not set(seen.table["key"]) & {key(one) for one in (*found.constants, found.twice, found.orphan)}
+
+
+def test_prompts_of_the_same_rows_are_one(kept: Store) -> None:
+    constants = cross(kept).constants
+    found = tk.suggest("toy", kept, backbone="tiny", n_examples=8, device="cpu")
+    assert len(found.table) == 7 + 4 + 1
+    (row,) = found.table[found.table["alike"] != ""].to_dict("records")
+    assert {row["key"], *row["alike"].split(", ")} == {key(one) for one in constants}
+    assert (row["task"], row["how"], row["saw"]) == ("far + other + toy", "constant_distance from away", "third")
+    assert row["relation"] == ""  # it stands for toy's too, and nothing of toy is in it
+    (line,) = [line for line in found.sentences if "hold the same rows" in line]
+    assert line == (
+        f"3 prompts hold the same rows and are tried as one, {row['key']} (constant_distance from away):"
+        " of far, other, toy."
+    )
+    assert "best of all 12 with probability" in "\n".join(found.sentences)
+
+
+def test_a_copy_has_seen_what_its_original_saw(kept: Store, here: Path) -> None:
+    toy = next(spec for spec in kept.specs("prompt") if spec.task.name == "toy")
+    interop.write_peft(here / "copy", kept.get(toy).vectors, backbone="tiny", task_type="FEATURE_EXTRACTION")
+    copy = interop.import_prompt(here / "copy", kept, task="theirs", backbone="tiny")
+    found = tk.suggest("toy", kept, backbone="tiny", n_examples=8, foreign=True, device="cpu")
+    assert not {key(toy), key(copy)} & set(found.table["key"])
+    assert few("a + b + c") == "a + b + c"
+    assert few("a + b + c + d") == "a + b and 2 more"
+
+
+@pytest.mark.usefixtures("no_model")
+def test_two_backbones_of_one_name_are_told_apart_by_their_revision(kept: Store, tool: Callable[..., Any]) -> None:
+    spec = next(spec for spec in kept.specs("prompt") if isinstance(spec, PromptSpec))
+    put(kept, [dataclasses.replace(spec, backbone=dataclasses.replace(spec.backbone, revision="f00d" * 16))])
+    names = sorted([f"tiny@{spec.backbone.revision[:12]}", "tiny@f00df00df00d"])
+    done = tool("suggest", "toy", "--backbone", "tiny")
+    assert done.code == 2
+    assert "backbone = 'tiny': runs holds prompts of 2 models of this name" in done.err
+    fix = done.err.split("→")[1]
+    assert all(f"--backbone {name}" in fix for name in names)
+    assert f"add --backbone NAME, of {', '.join(names)}" in tool("suggest", "toy").err
+    found = find_candidates(kept, f"tiny@{spec.backbone.revision[:12]}")
+    assert (found.spec, len(found.prompts)) == (spec.backbone, 7)
+    assert (
+        "'tiny' of the stored prompts is not where it was"
+        in tool("suggest", "toy", "--backbone", "tiny@f00df00df00d").err
     )
 
 

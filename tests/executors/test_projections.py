@@ -11,12 +11,23 @@ from tiny import make_tiny
 
 from transferkit.artifacts import Projector, Prompt
 from transferkit.errors import InputError
+from transferkit.groups import training_groups
 from transferkit.projectors import use
 from transferkit.results import Results
 from transferkit.run import fill
-from transferkit.specs import ProjectedInitial, ProjectedPrompt, PromptInitial, RandomPrompt, TrainedPrompt, key
+from transferkit.specs import (
+    ConstantMap,
+    LabelWordsInitial,
+    ProjectedInitial,
+    ProjectedPrompt,
+    PromptInitial,
+    RandomPrompt,
+    Recipe,
+    TrainedPrompt,
+    key,
+)
 from transferkit.store import Store
-from transferkit.study import METHODS, Study, from_json, from_toml, to_json
+from transferkit.study import METHODS, Initialisation, Study, crossing, from_json, from_toml, to_json
 
 HEAD = """
 neurons = false
@@ -141,6 +152,15 @@ def test_a_projector_is_tuned_on_the_tasks_it_may_see_alone(asked: Study) -> Non
             assert lesson.task.template  # whole as the target reads it
 
 
+def test_a_constant_prompt_is_tuned_as_the_own_ones_are_and_networks_as_is_said_of_them() -> None:
+    recipe = Recipe(optimizer="adafactor", weight_decay=0.1, learning_rate=0.3, initial=LabelWordsInitial())
+    network, constant = (crossing._tuning(recipe, METHODS[name]) for name in ("rows_tasks", "constant_tasks"))
+    assert (network.optimizer, network.weight_decay, network.learning_rate) == ("adamw", 0.0, 0.001)
+    assert (constant.optimizer, constant.weight_decay, constant.learning_rate) == ("adafactor", 0.1, 0.3)
+    assert constant.initial == LabelWordsInitial()
+    assert constant.steps == network.steps == 500
+
+
 def test_training_goes_on_from_prompts_of_the_same_and_of_another_backbone(asked: Study, store: Store) -> None:
     starts = {(start.how, start.source, start.prompt.task.name): start for start in asked.starts()}
     assert set(starts) == {
@@ -169,7 +189,12 @@ def test_the_study_survives_json(asked: Study) -> None:
         ({"train_on": ["else"]}, "projections: train_on has 'else', which the study has not"),
         ({"source": "wide"}, "projections: source has 'wide'"),
         ({"recipe": {"prompt_length": 9}}, "prompts of 3 rows are brought"),
-        ({"seeds": [5]}, "projection: seeds has 5"),
+        ({"seeds": [5]}, r"projection: seeds has 5.*\n.*choose among \(0,\)"),
+        ({"target": "narrow"}, "its target is 'narrow', where the prompts come from"),
+        (
+            {"recipe": {"prompt_length": 3, "initial": {"kind": "prompt", "key": "abc"}}},
+            "initial prompt 'abc' is not in",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_loaded(
@@ -181,12 +206,50 @@ def test_what_does_not_fit_is_refused_before_anything_is_loaded(
 
 
 @pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ({"sources": ["toy"], "targets": ["toy"]}, "make no pair"),
+        ({"projected": ["nearest"]}, "no projection trains the target's own"),
+    ],
+)
+def test_starts_that_would_come_to_nothing_are_refused(asked: Study, start: dict[str, object], said: str) -> None:
+    (asks,) = asked.projections
+    bare = dataclasses.replace(asks, own=False, methods=["nearest"])
+    wrong = dataclasses.replace(asked, projections=[bare], initialisation=Initialisation(**start))
+    with pytest.raises(InputError, match=said):
+        wrong.starts()
+
+
+def test_a_generator_begins_from_no_prompt(asked: Study) -> None:
+    recipe = {"placement": {"entry": "block", "insert_after": 1}, "generator": {"kind": "bottleneck", "width": 4}}
+    wrong = dataclasses.replace(asked, recipe=recipe, projections=[], initialisation=Initialisation())
+    with pytest.raises(InputError, match="a generator makes each text's prompt"):
+        wrong.starts()
+
+
+def test_a_start_never_shares_a_pass_with_what_it_begins_from(asked: Study, store: Store) -> None:
+    """Also where the recipe itself begins from a stored prompt, and in steps small enough to share a pass."""
+    first = asked.prompts()[0]
+    recipe = dataclasses.replace(asked.recipe, initial=PromptInitial(key=key(first)), batch_size=2)
+    again = dataclasses.replace(asked, recipe=recipe, projections=[], initialisation=Initialisation())
+    groups = training_groups(again.every_prompt(), "cuda")
+    for group in groups:
+        inside = {key(spec) for spec in group}
+        assert not any(spec.recipe.initial.key in inside for spec in group)
+    assert max(len(group) for group in groups) > 1
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"train_on": []}, "'flat_distance' is fitted on tasks, and train_on names none"),
         ({"own": False}, "'flat_distance' needs the target's own prompts"),
         ({"methods": ["linear", METHODS["linear"]]}, "two projectors are called 'linear'"),
         ({"methods": ["linaer"]}, "unknown projector 'linaer'.*\n.*linear"),
+        (
+            {"methods": [METHODS["rows_tasks"], ConstantMap(objective="tasks", steps=6)]},
+            r"differ in steps or evaluate_every \(rows_tasks 500, 50, constant_tasks 6, 50\)",
+        ),
     ],
 )
 def test_a_projection_that_makes_no_sense_is_refused(asked: Study, change: dict[str, object], said: str) -> None:

@@ -1,13 +1,15 @@
 """Averages of the sources an indicator ranks highest: which they are shows once there are prompts."""
 
+import dataclasses
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from executors.saved import save_tiny, write_study
 
-from transferkit import commands, report
+from transferkit import commands, filling, report
 from transferkit.errors import InputError
 from transferkit.indicators import BY_NAME
 from transferkit.results import Results
@@ -15,7 +17,8 @@ from transferkit.results.choosing import ALL
 from transferkit.run import fill
 from transferkit.specs import MixedPrompt, key
 from transferkit.store import Store
-from transferkit.study import Study, from_toml
+from transferkit.study import Retrieval, Study, from_toml
+from transferkit.study.retrieval import Ranks
 
 HEAD = 'neurons = false\nnearest_words = 0\nretrieval = { indicators = ["euclidean_average"], top_k = [2] }'
 TASKS = ("toy", "other", "third")
@@ -66,7 +69,10 @@ def test_scores_of_averages_are_made_after_all_else_and_once(filled: tuple[Study
         assert table.loc[indicator, k]["average"] == pytest.approx(np.mean(scores))
     foreign = results.transfer("tiny").values[~np.eye(3, dtype=bool)].reshape(3, 2)  # by rows: sources
     oracle = [max(results.transfer("tiny").values[i, j] for i in range(3) if i != j) for j in range(3)]
-    assert table.loc["oracle", 1]["best_of_k"] == pytest.approx(np.mean(oracle))
+    assert table.loc["oracle", 1]["in_sample"] == pytest.approx(np.mean(oracle))
+    assert table.loc["oracle", 1]["best_of_k"] <= table.loc["oracle", 1]["in_sample"]
+    assert table.loc["oracle", 1]["is_cross_fitted"]
+    assert table.loc[ALL, 2]["n_averaged"] == len(TASKS)
     assert table.loc["random source", 1]["best_of_k"] == pytest.approx(foreign.mean())
     assert results.missing() == []
     (section,) = [part for part in report.build(results).sections if part.slug == "choosing"]
@@ -83,11 +89,39 @@ def test_the_command_makes_them(filled: tuple[Study, Store], capsys: pytest.Capt
     assert '"made": 1,' in capsys.readouterr().out
 
 
-def test_an_unknown_indicator_is_refused_with_the_nearest(filled: tuple[Study, Store]) -> None:
+def test_fill_makes_them_too_and_missing_counts_them(filled: tuple[Study, Store], tmp_path: Path) -> None:
     asked, store = filled
-    folder = Path(asked.folder)
-    (folder / "wrong.toml").write_text(
-        (folder / "study.toml").read_text().replace("euclidean_average", "euclidean_avrage")
-    )
-    with pytest.raises(InputError, match=r"unknown indicator 'euclidean_avrage'.*\n.*euclidean_average"):
-        Results(from_toml(folder / "wrong.toml"), store).choosing.averages()
+    averages = [average.score for average in Results(asked, store).choosing.averages()]
+    shutil.rmtree(store.path(averages[0]))
+    assert Results(asked, store).missing() == [averages[0]]
+    assert filling.fill(asked, store).n_made == 1
+    assert Results(asked, store).missing() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"indicators": ["euclidean_average"], "top_k": [3]}, "top_k has 3, and a task has 2 foreign sources"),
+        ({"indicators": ["euclidean_average"], "top_k": [2], "backbones": ["nope"]}, "backbones has 'nope'"),
+        ({"indicators": ["task_embedding"], "top_k": [2]}, "reads the rows at early_step.*\n.*early_step"),
+        ({"indicators": ["neuron_overlap_all"], "top_k": [2]}, "needs neurons, and the study reads none"),
+    ],
+)
+def test_what_cannot_be_averaged_is_refused_before_training(
+    filled: tuple[Study, Store], change: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    wrong = dataclasses.replace(filled[0], retrieval=Retrieval(**change))
+    with pytest.raises(InputError, match=said):
+        fill(wrong, Store(tmp_path / "runs"))
+
+
+def test_an_unknown_indicator_is_refused_by_the_file(filled: tuple[Study, Store]) -> None:
+    folder = Path(filled[0].folder)
+    text = (folder / "study.toml").read_text()
+    (folder / "wrong.toml").write_text(text.replace("euclidean_average", "euclidean_avrage"))
+    with pytest.raises(InputError, match=r"retrieval\.indicators"):
+        from_toml(folder / "wrong.toml")
+
+
+def test_names_are_those_of_indicators() -> None:
+    assert set(get_args(Ranks)) <= set(BY_NAME)

@@ -208,7 +208,7 @@ def curve_of(spec, start=None):
     elif start is not None:
         groups = {task.name: task.group for task in SyntheticStudy().tasks}
         time = 20 if groups[start.source] == spec.task.group else 150
-    return [round(float(0.9 - gap * np.exp(-step / time)), 6) for step in STEPS]
+    return [round(min(0.86, float(0.9 - gap * np.exp(-step / time))), 6) for step in STEPS]
 
 
 def fill(study, root, *, without=lambda spec: False):

@@ -136,6 +136,18 @@ def test_what_a_way_takes(shot):
     assert rows.loc[["no prompt", "majority", "random prompt"], costs].isna().all(axis=None)
 
 
+def test_what_a_way_needs_is_counted_apart_from_its_own_cost(shot):
+    """The target's own prompts of the two seen tasks, each trained in full: 10, 11 and 12 CPU-seconds by seed."""
+    rows = shot.xs("seen", level="part")
+    recipe = CrossedStudy().crossings[0].own[0].recipe
+    needed = ["rows_distance", "constant_distance"]
+    for name in needed:
+        assert rows.loc[name, "cpu_seconds_needed"] == pytest.approx(2 * 11.0)
+        assert rows.loc[name, "gflop_needed"] == pytest.approx(2 * 0.5 * recipe.steps * recipe.batch_size)
+        assert rows.loc[name, "cpu_seconds"] == 3.0
+    assert rows.drop(index=needed)[["cpu_seconds_needed", "gflop_needed"]].isna().all(axis=None)
+
+
 def test_diversity_is_a_double_loop_and_finds_a_projector_that_has_collapsed(results):
     table = results.projections.diversity().set_index("method")
 
@@ -156,6 +168,11 @@ def test_diversity_is_a_double_loop_and_finds_a_projector_that_has_collapsed(res
         assert row["n_pairs"] == 9
         assert row["is_constant"] == (method in ("rows_distance", "constant_distance", "constant_tasks"))
     assert table.loc["rows_distance", "difference"] == 0
+    assert list(table["collapsed"]) == ["no", "no", "yes", "yes", "yes", "no", "no"]
+    assert table.loc["flat_tasks", "kept"] == pytest.approx(by_hand("flat_tasks")[1] / by_hand("source")[1])
+    assert table.loc["rows_distance", "untrained_difference"] == table.loc["rows_random", "difference"]
+    assert table.loc["rows_distance", "kept_of_untrained"] == 0
+    assert table.drop(index="rows_distance")["kept_of_untrained"].isna().all()
 
 
 def test_matrix_has_seen_tasks_first_and_yardsticks_below(results):
@@ -244,6 +261,14 @@ def test_without_tasks_to_learn_from_all_tasks_are_alike_and_there_is_no_verdict
     assert rows["gain_constant_distance"].isna().all()
     expected = np.mean([mean_score("linear", task) for task in TASKS])
     assert rows.set_index("method").loc["linear", "score"] == pytest.approx(expected)
+
+
+def test_the_only_task_of_teaching_has_no_verdict_for_constant_prompts_are_its_own(tmp_path):
+    rows = results_of(tmp_path, asked=({"train_on": TASKS[:1]},)).projections.shoot_out().set_index(["method", "part"])
+    assert set(rows["n_taught"]) == {1}
+    assert all(verdict is None for verdict in rows.xs("seen", level="part")["beats_constant"])
+    assert rows.loc[("flat_tasks", "seen"), "low_constant_distance"] > 0  # the number is there
+    assert rows.loc[("flat_tasks", "held out"), "beats_constant"] is True
 
 
 def test_one_seed_has_intervals_over_examples(tmp_path):

@@ -7,9 +7,9 @@ import pytest
 from explaining.crossed import HITS, TASKS, CrossedStudy, D, P
 
 from transferkit.report.projection_sections import KINDS as SAID
-from transferkit.results.ways import needs_of, ways
+from transferkit.results.ways import needs_of, untrained_of, ways
 from transferkit.specs import key
-from transferkit.statistics.spread import spread
+from transferkit.statistics.spread import collapse, kept, spread
 from transferkit.study.projection import METHODS
 
 
@@ -51,3 +51,18 @@ def test_prompts_that_differ_by_less_than_a_hundredth_are_one_prompt_and_zeros_h
     assert np.isnan(cosine)
     assert (difference, n) == (pytest.approx(4 / 3), 3)  # 0, 2 and 2
     assert spread({0: [one], 1: [one]}) is None
+
+
+def test_collapse_is_judged_by_what_there_was_to_keep():
+    assert collapse(0.009, 0.9, 0.9) == "yes"
+    assert collapse(0.06, kept(0.06, 1.4), np.nan) == "nearly"
+    assert collapse(0.02, kept(0.02, 0.03), np.nan) == "no"  # what was given differed no more
+    assert collapse(0.02, kept(0.02, 0.03), kept(0.02, 0.5)) == "nearly"  # but the network undid it
+    assert np.isnan(kept(0.0, 0.0))
+    assert collapse(0.2, np.nan, np.nan) == "no"
+
+
+def test_a_network_is_set_beside_its_own_form_untrained():
+    (crossing,) = CrossedStudy().crossings
+    assert untrained_of(crossing, "rows_distance") == "rows_random"
+    assert [untrained_of(crossing, name) for name in ("flat_tasks", "rows_random", "linear", "own prompt")] == [""] * 4

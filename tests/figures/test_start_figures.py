@@ -29,7 +29,9 @@ def curves(tasks=TASKS, seeds=(0, 1)):
     ]
     rows = [
         {"target": t, "how": how, "source": source, "source_backbone": origin, "same_group": same, "seed": seed}
-        | {"step": step, "gflop": 4.0 * step, "level": 0.65 + 0.02 * seed}
+        | {"projection": "there → here" if how == "rotation" else None}
+        | {"step": step, "gflop": 4.0 * step, "gflop_before": 0.0 if source == "from nothing" else 300.0}
+        | {"level": 0.65 + 0.02 * seed}
         | {"selection_score": begun + 0.003 * step + 0.02 * seed}
         for t in tasks
         for how, source, origin, same, begun in kinds
@@ -120,6 +122,21 @@ def test_arithmetic_is_another_axis():
     (ax,) = figures.starts(curves(TASKS[:1], (0,)), by="gflop")
     assert list(ax.lines[0].get_xdata()) == [4.0 * step for step in STEPS]
     assert "GFLOP" in ax.get_xlabel()
+
+
+def test_what_was_spent_before_the_first_step_shifts_the_lines():
+    (ax,) = figures.starts(curves(TASKS[:1], (0,)), by="gflop", with_source=True)
+    solid = [line for line in ax.lines if line.get_linestyle() == "-"]
+    begins = {line.get_color(): line.get_xdata()[0] for line in solid}
+    assert begins == {INK: 0.0} | dict.fromkeys(PALETTE[:3], 300.0)
+    assert ax.get_xlabel() == "GFLOP of training, source's included"
+
+
+def test_two_projections_are_two_lines():
+    frame = curves(TASKS[:1], (0,))
+    other = frame[frame["how"] == "rotation"].assign(projection="there → here (2)")
+    (ax,) = figures.starts(pd.concat([frame, other]))
+    assert len(ax.lines) == 7
 
 
 def test_ratios_are_as_far_from_one_as_their_inverses():

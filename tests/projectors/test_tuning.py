@@ -14,7 +14,7 @@ from transferkit.backbones import Backbone
 from transferkit.errors import RunError
 from transferkit.projectors import Taught, project, shapes, tune
 from transferkit.projectors.nets import first_weights
-from transferkit.prompts import Job
+from transferkit.prompts import Job, Run
 from transferkit.specs import CausalReadout, EmbeddingReadout, MaskedReadout, PromptNet, Seq2seqReadout
 
 WIDTH = 16  # of the source
@@ -46,6 +46,10 @@ class Setting:
         return project(self.method, weights.split(flat, self.shapes), prompt[None])[0]
 
     def run(self, **more: object) -> tuple[torch.Tensor, list[dict]]:
+        run = self.whole(**more)
+        return run.best, run.history
+
+    def whole(self, **more: object) -> Run:
         return tune(self.made, self.start, self.taught, self.backbone, name="one", scratch=self.folder, **more)
 
 
@@ -108,10 +112,11 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         setting.run(progress=stop)
     progressed: list[int] = []
-    found, history = Setting("masked", "flat", tmp_path / "killed").run(progress=progressed.append)
+    run = Setting("masked", "flat", tmp_path / "killed").whole(progress=progressed.append)
     assert progressed[0] == 15
-    torch.testing.assert_close(found, whole[0], rtol=0, atol=0)
-    assert history == whole[1]
+    assert 0 < run.cpu_seconds_before < run.cpu_seconds  # of the process that was killed, and of both
+    torch.testing.assert_close(run.best, whole[0], rtol=0, atol=0)
+    assert run.history == whole[1]
 
 
 def test_a_loss_that_is_not_finite_is_said(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ FAINT = "#c9ced6"
 def regret_curves(curves: Sequence[TopK], *, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw the regret of each indicator over the number of sources tried; the best three and the yardsticks stand out.
 
-    Best is lowest at one source, then at two, and so on; the baselines do not compete.
+    Best is lowest at one source, then at two, and so on; the baselines do not compete. Regret is in-sample: the sources
+    are chosen and scored on the same examples.
 
     Args:
         curves: of `statistics.top_k_curves`, the yardsticks among them.

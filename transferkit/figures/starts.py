@@ -30,15 +30,18 @@ def starts(
     curves: pd.DataFrame,
     *,
     by: Literal["step", "gflop"] = "step",
+    with_source: bool = False,
     figure: Figure | None = None,
     title: str | None = None,
 ) -> list[Axes]:
     """Draw prompts trained from other prompts beside those from nothing, means over seeds with thin lines for seeds.
 
     Args:
-        curves: columns target, source, source_backbone, how, same_group, seed, step, gflop, selection_score and level
-            (`Results.speedups.curves` of one backbone); a dashed line marks the mean level.
+        curves: columns target, source, source_backbone, how, projection, same_group, seed, step, gflop, gflop_before,
+            selection_score and level (`Results.speedups.curves` of one backbone); a dashed line marks the mean level.
         by: what is on the x axis.
+        with_source: whether arithmetic begins with what was spent before the first step, to train the source's prompt
+            and to tune the projector that brought it.
         figure: where to draw; a new figure by default.
         title: a plain one by default.
 
@@ -47,6 +50,8 @@ def starts(
     """
     from matplotlib.ticker import MaxNLocator
 
+    if with_source:
+        curves = curves.assign(gflop=curves["gflop"] + curves["gflop_before"])
     targets = list(dict.fromkeys(curves["target"]))
     size = panel_size(min(ACROSS, len(targets)), 2.2)
     figure, panels = small_panels(targets, ACROSS, size, figure)
@@ -63,7 +68,7 @@ def starts(
         ax.grid(axis="y")
         ax.tick_params(labelsize=7)
     for ax in panels[-min(ACROSS, len(panels)) :]:  # the lowest panel of each column
-        ax.set_xlabel(TIMES[by])
+        ax.set_xlabel(TIMES[by] + ", source's included" * (with_source and by == "gflop"))
     figure.supylabel("selection score", fontsize=9)
     figure.suptitle(title or "Training from another prompt", fontsize=10, fontweight="bold", x=0.01, ha="left")
     legend_below(figure, panels)
@@ -83,9 +88,9 @@ def relation_of(curves: pd.DataFrame) -> np.ndarray:
 def _lines(ax: Axes, rows: pd.DataFrame, *, by: str, relation: str) -> None:
     """Draw one line per source, and a thin one per seed where there are several; one of them names the relation."""
     label: str | None = relation
-    sources = rows.assign(source_backbone=rows["source_backbone"].fillna("")) if len(rows) else rows
-    for names, line in sources.groupby(["source", "source_backbone", "how"], sort=False):
-        source, origin, how = map(str, names)
+    sources = rows.fillna({"source_backbone": "", "projection": ""}) if len(rows) else rows
+    for names, line in sources.groupby(["source", "source_backbone", "how", "projection"], sort=False):
+        source, origin, how, _ = map(str, names)
         if line["seed"].nunique() > 1:
             for _, one in line.groupby("seed"):
                 _line(ax, one, by, {**LOOKS[relation], "linewidth": 0.5, "alpha": 0.35})

@@ -83,20 +83,11 @@ def fit(spec: ProjectorSpec, material: Material) -> Projector:
 
 
 def start_of(spec: ProjectorSpec, material: Material) -> dict[str, FloatArray]:
-    """Return the first weights of a network, or of a prompt that is the same whatever the source says.
-
-    The latter begins with the target's mean word, as a network's outputs do.
-    """
+    """Return the first weights of a network between prompts."""
     assert spec.recipe is not None
-    length = spec.recipe.prompt_length
-    if isinstance(spec.method, ConstantMap):
-        rng = np.random.default_rng([spec.seed, 0])
-        words = material.target.rows
-        noise = rng.normal(size=(length, words.shape[1])) * words.std(axis=0)
-        return {"rows": (words.mean(axis=0) + noise).astype(np.float32)}
     assert isinstance(spec.method, PromptNet)
     source = material.source.rows.shape[1]
-    return first_weights(spec.method, length, source, material.target.rows, spec.seed)
+    return first_weights(spec.method, spec.recipe.prompt_length, source, material.target.rows, spec.seed)
 
 
 def _of_prompts(spec: ProjectorSpec, method: PromptNet | ConstantMap, material: Material) -> Projector:

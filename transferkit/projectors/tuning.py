@@ -5,6 +5,7 @@ selection splits are kept. Only the tasks a projector may see are here: held-out
 """
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from transferkit.artifacts import Cell
 from transferkit.backbones import Backbone
 from transferkit.errors import RunError
 from transferkit.passes import Room
@@ -47,8 +47,8 @@ def tune(
     scratch: Path,
     room: Room | None = None,
     progress: Callable[[int], None] = lambda _n: None,
-) -> tuple[Float[Tensor, "N"], list[dict[str, Cell]]]:
-    """Return the best weights and the history of their training; killed and called again, it goes on.
+) -> Run:
+    """Return a finished run, its best weights and their history in it; killed and called again, it goes on.
 
     Args:
         made: weights and a prompt of the source → a prompt of the target, differentiable in the weights.
@@ -63,7 +63,7 @@ def tune(
     Raises:
         RunError: the loss is not finite, or memory is too small for one example.
     """
-    room, recipe = room or Room(), taught[0].job.spec.recipe
+    begun, room, recipe = time.process_time(), room or Room(), taught[0].job.spec.recipe
     vectors = nn.Parameter(start.to(backbone.device, torch.float32).clone())
     run = Run(vectors, vectors.detach().clone(), make_optimizer(vectors, recipe), vectors.detach().clone())
     state = scratch / checkpoint.FILE
@@ -90,8 +90,9 @@ def tune(
             if not run.step % recipe.evaluate_every or run.step == recipe.steps:
                 _look(made, run, taught, prompts, backbone, room, losses)
                 losses = []
+                run.cpu_seconds = run.cpu_seconds_before + time.process_time() - begun
                 checkpoint.save(state, {name: run})
-    return run.best, run.history
+    return run
 
 
 def _turns(step: int, i: int, n: int) -> int:

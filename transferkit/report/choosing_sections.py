@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from transferkit.report.score_sections import drawn
 from transferkit.report.words import percent, slug, snippet
 from transferkit.results import Results
 from transferkit.statistics import TopK
+from transferkit.statistics.top_k import RANDOM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +23,18 @@ COLUMNS = {
     "k": "sources tried, k",
     "best_of_k": "best of them, %",
     "average": "their average, %",
+    "averaged": "averages of",
     "regret": "regret, %",
     "hits": "hits",
     "n_targets": "targets",
     "needs": "needs",
 }
+
+_AVERAGES = (
+    " Average: one prompt, the mean of the k sources' rows weighted by what the indicator says of them, seed by seed"
+    " (Vu et al. 2022), blank where the study does not ask for it; there is none for a target to which one of the k is"
+    " not above zero by the indicator, and an average of fewer targets, marked so, is not to be compared with others."
+)
 
 
 def choosing_section(results: Results) -> Section | None:
@@ -40,15 +49,17 @@ def choosing_section(results: Results) -> Section | None:
 
 def _of_backbone(results: Results, backbone: str, curves: list[TopK]) -> list[Part]:
     table = results.choosing.table(backbone)
+    has_averages = bool(table["average"].notna().any())
     keys = tuple(dict.fromkeys((*results.transfer(backbone).keys, *" ".join(table["keys"].dropna()).split())))
     return [
-        Text(heading=backbone, body=_sentence(results, backbone, curves, table)),
+        Text(heading=backbone, body=_sentence(results, backbone, table)),
         Drawing(
             name=f"regret-curves-{slug(backbone)}",
             title=f"What is lost by trying k sources, {backbone}",
             caption="Regret@k: how far the best of the k sources an indicator ranks highest stays behind the best"
-            " foreign source, in percent of that one's score, mean over targets; ties in expectation. The best three"
-            " indicators are named after the fact, on these targets.",
+            " foreign source, in percent of that one's score, mean over targets; ties in expectation. In-sample:"
+            " sources are chosen and scored on the same examples. The best three indicators are named after the fact,"
+            " on these targets.",
             draw=drawn(partial(figures.regret_curves, curves, title=f"What trusting an indicator loses, {backbone}")),
             frame=table,
             snippet=snippet(results, f'tk.figures.regret_curves(results.choosing.curves("{backbone}"))'),
@@ -58,12 +69,12 @@ def _of_backbone(results: Results, backbone: str, curves: list[TopK]) -> list[Pa
             name=f"choosing-{slug(backbone)}",
             title=f"The best of k sources, and their average, {backbone}",
             caption=f"Mean scores over targets, for k up to {SHOWN_K}. Best of them: all k are tried on the target with"
-            " its labels, and the best one counts. Average: one prompt, the mean of the k sources' rows weighted by"
-            " what the indicator says of them, seed by seed (Vu et al. 2022), blank where the study does not ask for"
-            " it. The oracle knows the scores. Hits: targets whose best source is among the k. Needs: what has to be"
-            " there for the target; a prompt costs its training, a pass one forward pass over an empty text.",
+            f" its labels, and the best one counts; {_how(table)}. The oracle tries all foreign sources likewise."
+            f"{_AVERAGES if has_averages else ''} Regret and hits (targets whose best source is among the k) are"
+            " in-sample. Needs: what has to be there for the target; a prompt costs its training, a pass one forward"
+            " pass over an empty text.",
             frame=_shown(table),
-            columns=COLUMNS if table["average"].notna().any() else {n: w for n, w in COLUMNS.items() if n != "average"},
+            columns={n: w for n, w in COLUMNS.items() if has_averages or n not in ("average", "averaged")},
             percent=("best_of_k", "average", "regret"),
             snippet=snippet(results, f'results.choosing.table("{backbone}")'),
             keys=keys,
@@ -71,25 +82,47 @@ def _of_backbone(results: Results, backbone: str, curves: list[TopK]) -> list[Pa
     ]
 
 
+def _how(table: pd.DataFrame) -> str:
+    """Return on which examples the best source was chosen and scored."""
+    if table["is_cross_fitted"].eq(True).any():
+        return "chosen on one half of the examples and scored on the other, both ways round"
+    return "chosen and scored on the same examples, as answers are not known, so too high"
+
+
+def _most_averaged(table: pd.DataFrame) -> int:
+    """Return of how many targets the averages are that count all of them."""
+    return int(table["n_averaged"].max())
+
+
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
     few = table[(table["k"] <= SHOWN_K) | table["best_of_k"].isna()]
-    return few.assign(indicator=few["indicator"].str.replace("_", " "), hits=few["hits"].round(1))
+    averaged = []
+    if few["average"].notna().any():
+        most = _most_averaged(table)
+        for average, n in zip(few["average"], few["n_averaged"], strict=True):
+            is_there = not math.isnan(average)
+            averaged.append((f"{int(n)} targets" if n == most else f"only {int(n)} of {most}") if is_there else None)
+    said = few.assign(averaged=averaged or None)
+    return said.assign(indicator=few["indicator"].str.replace("_", " "), hits=few["hits"].round(1))
 
 
-def _sentence(results: Results, backbone: str, curves: list[TopK], table: pd.DataFrame) -> str:
-    random = next((curve for curve in curves if curve.name == "random source"), None)
+def _sentence(results: Results, backbone: str, table: pd.DataFrame) -> str:
+    best = table.dropna(subset=["best_of_k"]).set_index(["indicator", "k"])["best_of_k"]
     own = results.own(backbone)
-    text = f"The best foreign source of each target scores {percent(curves[0].oracle)} on average"
-    if random is not None:
-        text += f", a random one {percent(float(random.score[0]))}, the best of three random ones {_at(random, 3)}"
-    text += f"; the targets' own prompts {percent(float(own.mean()))}." if len(own) else "."
+    text = f"The best foreign source of each target scores {percent(best['oracle', 1])} on average"
+    if RANDOM in best.index:
+        of_random = best[RANDOM]
+        three = percent(of_random[min(3, of_random.index.max())])
+        text += f", a random one {percent(of_random[1])}, the best of three random ones {three}"
+    text += (
+        f" ({_how(table)}); the targets' own prompts {percent(float(own.mean()))}."
+        if len(own)
+        else f" ({_how(table)})."
+    )
     averaged = table.dropna(subset=["average"])
+    averaged = averaged[averaged["n_averaged"] == _most_averaged(table)] if len(averaged) else averaged
     if len(averaged):
-        best = averaged.sort_values("average").iloc[-1]
-        named = f"{str(best['indicator']).replace('_', ' ')}, k = {int(best['k'])}, named after the fact"
-        text += f" The best average ({named}) scores {percent(float(best['average']))}."
+        one = averaged.sort_values("average").iloc[-1]
+        named = f"{str(one['indicator']).replace('_', ' ')}, k = {int(one['k'])}, named after the fact"
+        text += f" The best average ({named}) scores {percent(float(one['average']))}."
     return text
-
-
-def _at(curve: TopK, k: int) -> str:
-    return percent(float(curve.score[min(k, len(curve.score)) - 1]))

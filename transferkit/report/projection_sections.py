@@ -10,8 +10,13 @@ from transferkit import figures
 from transferkit.report.page import Drawing, Part, Section, Table, Text
 from transferkit.report.projection_words import (
     CONSTANTS,
+    ONE_SEED,
+    ONE_TASK,
     caveats,
     is_idle,
+    is_of_one_task,
+    is_one_seed,
+    n_constants,
     projection_sentences,
     records_of,
     spaced,
@@ -64,8 +69,23 @@ SHOWN = {
     "needs": "needs",
     "parameters": "numbers fitted",
     "cpu_seconds": "CPU-s to fit",
+    "cpu_seconds_with": "CPU-s with what it needs",
     "cpu_seconds_each": "CPU-s each prompt",
     "gflop": "GFLOP of tuning",
+    "gflop_with": "GFLOP with what it needs",
+}
+SPREAD = {
+    "source": "from",
+    "target": "to",
+    "method": "projector",
+    "cosine": "cosine",
+    "difference": "difference",
+    "source_cosine": "given: cosine",
+    "source_difference": "given: difference",
+    "kept": "kept of it",
+    "kept_of_untrained": "kept of untrained",
+    "n_pairs": "pairs",
+    "verdict": "collapsed",
 }
 LABELLED = '.set(xlabel="task", ylabel="way")'
 
@@ -91,15 +111,20 @@ def _pair(results: Results, source: str, target: str, table: pd.DataFrame) -> li
     name = f"{slug(source)}-{slug(target)}"
     keys = tuple(dict.fromkeys(" ".join(table["keys"]).split()))
     matrix = results.projections.matrix(source, target)
+    frame, one_constant = _with_words(table), n_constants(table) == 1
+    header = {"verdict": "beats the constant prompt"} if one_constant else {}
+    more = f" Verdicts are {ONE_SEED}: intervals are over examples." if is_one_seed(table) else ""
+    more += f" {ONE_TASK} On that task there is no verdict." if is_of_one_task(table) else ""
     query = f'query(\'source == "{source}" and target == "{target}"\')'
     return [
         Drawing(
             name=f"shoot-out-{name}",
             title=f"Ways to bring a prompt from {source} to {target}",
             caption="Mean score over tasks on the report split, each prompt on its own task; lines reach from the least"
-            " to the largest task and are no intervals. Filled: better than every constant prompt by the whole 95 %"
-            " interval over examples and seeds, the tasks held fixed; that says little where constant prompts score"
-            " less than random ones. Grey: yardsticks, which carry over nothing, or norms of rows alone.",
+            " to the largest task and are no intervals. Filled: better than"
+            f" {'the' if one_constant else 'every'} constant prompt by the whole 95 % interval over examples and seeds,"
+            " the tasks held fixed; that says little where constant prompts score less than random ones. Grey:"
+            f" yardsticks, which carry over nothing, or norms of rows alone.{more}",
             draw=drawn(partial(figures.shoot_out, table, title=f"{source} → {target}")),
             frame=table,
             snippet=snippet(results, f"tk.figures.shoot_out(results.projections.shoot_out().{query})"),
@@ -110,10 +135,12 @@ def _pair(results: Results, source: str, target: str, table: pd.DataFrame) -> li
             title=f"What each way scores and takes, {source} → {target}",
             caption="Projectors fitted on tasks saw the seen ones alone. Gains have 95 % intervals, the widest of those"
             " over examples, over seeds, and over both. Every projector needs the source's prompt of the task as well;"
-            " what that prompt and other given ones took to train is not in its costs. GFLOP are by formula, for all"
-            " steps; CPU-seconds are of the machine it ran on.",
-            frame=_with_words(table),
-            columns={name: words for name, words in SHOWN.items() if not _is_blank(table, name)},
+            " what that one took to train is in no column. With what it needs: the target's own prompts of the seen"
+            " tasks, each trained in full, are counted where a way is fitted to them. GFLOP are by formula, for all"
+            " steps of tuning with the target; fitting to words or to given prompts has none. CPU-seconds are of the"
+            f" machine it ran on.{more}",
+            frame=frame,
+            columns={**{name: words for name, words in SHOWN.items() if not _is_blank(frame, name)}, **header},
             percent=("score",),
             snippet=snippet(results, "results.projections.shoot_out()"),
             keys=keys,
@@ -153,7 +180,10 @@ def _with_words(table: pd.DataFrame) -> pd.DataFrame:
         verdict, floor = verdict_of(row), floors[str(row["part"])]
         more = f", but no more than {floor[0]}" if is_idle(verdict, row, floor) else ""
         verdicts.append("no" if verdict.startswith("not ") else f"{verdict}{more}" or None)
-    said["verdict"] = verdicts
+    alone = f"{ONE_SEED}: " if is_one_seed(table) else ""
+    said["verdict"] = [verdict and alone + verdict for verdict in verdicts]
+    for what in ("cpu_seconds", "gflop"):
+        said[f"{what}_with"] = table[[what, f"{what}_needed"]].sum(axis=1, min_count=1)
     return said
 
 
@@ -183,26 +213,18 @@ def _kinds(names: list[str]) -> Table:
 
 def _collapse(results: Results, spread: pd.DataFrame) -> Table:
     verdicts = [
-        "by design" if name in CONSTANTS else "yes" if is_constant else "no"
-        for name, is_constant in zip(spread["method"], spread["is_constant"], strict=True)
+        "by design" if name in CONSTANTS else said
+        for name, said in zip(spread["method"], spread["collapsed"], strict=True)
     ]
     return Table(
         name="collapse",
         title="Do projected prompts still differ?",
         caption="Prompts that one projector makes of different tasks, pair by pair within a seed: cosine of the"
         " flattened prompts, and distance over mean norm, beside the same of the prompts it was given. A projector"
-        " whose prompts differ by less than 0.01 of their size has collapsed: its scores say nothing of transfer.",
+        " whose prompts differ by less than 0.01 of their size has collapsed: its scores say nothing of transfer. It"
+        " nearly has where less than 0.05 is kept of the difference of what it was given, or of what the same network"
+        " makes of that untrained.",
         frame=spread.assign(method=spread["method"].map(spaced), verdict=verdicts),
-        columns={
-            "source": "from",
-            "target": "to",
-            "method": "projector",
-            "cosine": "cosine",
-            "difference": "difference",
-            "source_cosine": "given: cosine",
-            "source_difference": "given: difference",
-            "n_pairs": "pairs",
-            "verdict": "collapsed",
-        },
+        columns={name: words for name, words in SPREAD.items() if name == "verdict" or spread[name].notna().any()},
         snippet=snippet(results, "results.projections.diversity()"),
     )

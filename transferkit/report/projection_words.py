@@ -17,38 +17,53 @@ CONSTANTS = {
 }
 BESIDE = (*CONSTANTS, "own prompt", "retrained")
 UNTRAINED = ("random prompt", "no prompt", "majority")
-CHANCE = 0.025  # of a 95 % interval that lies above a difference that is not
+CHANCE = 0.025  # of a 95 % interval over seeds and examples that lies above a difference that is not
+COLLAPSED = {
+    "yes": " (collapsed: one prompt for all tasks)",
+    "nearly": " (nearly collapsed: less than 5 % of its prompts' differences is left)",
+}
+ONE_SEED = "of this seed alone"
+TAUGHT_ALONE = "for constant prompts are this task's own, the only one that projectors were taught by"
+ONE_TASK = (
+    "One teaching task cannot show more: networks saw a single pair of prompts or a single task, and constant prompts"
+    " are that task's own."
+)
 
 
 def projection_sentences(results: Results) -> list[str]:
     """Say for every pair of backbones and part of the tasks which projectors beat a constant prompt, and which not."""
     table, spread = results.projections.shoot_out(), results.projections.diversity()
-    is_collapsed = spread["is_constant"].astype(bool)
-    collapsed = set(spread.loc[is_collapsed, ["source", "target", "method"]].itertuples(index=False, name=None))
+    places = spread[["source", "target", "method"]].itertuples(index=False, name=None)
+    collapsed = dict(zip(places, spread["collapsed"], strict=True))
     said = []
     for (source, target, part), rows in table.groupby(["source", "target", "part"], sort=False):
         n = int(rows["n_tasks"].iloc[0])
         where = f"{'all' if part == 'all tasks' else part} ({n} task{'' if n == 1 else 's'})"
+        if is_one_seed(rows):
+            where += f", {ONE_SEED}"
         judged, floor = rows[~rows["is_yardstick"].astype(bool)], untrained(rows)
         kinds: dict[str, list[str]] = {}
         for row in records_of(judged):
             name = str(row["method"])
-            mark = " (collapsed: one prompt for all tasks)" if (source, target, name) in collapsed else ""
+            mark = COLLAPSED.get(collapsed.get((source, target, name), "no"), "")
             verdict = verdict_of(row)
             if is_idle(verdict, row, floor):
                 mark += f" (yet scores no more than {floor[0]})"
             kinds.setdefault(verdict, []).append(spaced(name) + mark)
-        said.append(f"Prompts of {source} on {target}, {where}: {_found(kinds)}. {_means(rows)}")
+        found = _found(kinds, n_constants(rows)) if not is_taught_alone(rows) else f"no verdict, {TAUGHT_ALONE}"
+        few = f" {ONE_TASK}" if part == "held out" and is_of_one_task(rows) else ""
+        said.append(f"Prompts of {source} on {target}, {where}: {found}. {_means(rows)}{few}")
     return said
 
 
-def _found(kinds: dict[str, list[str]]) -> str:
+def _found(kinds: dict[str, list[str]], constants: int) -> str:
     """Say which projectors got which verdict."""
+    every = "every constant prompt" if constants > 1 else "the constant prompt"
     said = []
     for verdict, names in sorted(kinds.items(), reverse=True):  # yes, only, no
         one = len(names) == 1
         if verdict == "yes":
-            said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} every constant prompt (95 %)")
+            said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} {every} (95 %)")
         elif verdict.startswith("only"):
             said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} {verdict}")
         elif verdict:
@@ -59,6 +74,27 @@ def _found(kinds: dict[str, list[str]]) -> str:
     if "" in kinds:
         said.append(f"of {listed(kinds[''], 20)} it is not known")
     return "; ".join(said)
+
+
+def n_constants(rows: pd.DataFrame) -> int:
+    """Return how many constant prompts there are to compare with in one part of the tasks."""
+    return sum(bool(rows[f"gain_{name}"].notna().any()) for name in CONSTANTS)
+
+
+def is_one_seed(rows: pd.DataFrame) -> bool:
+    """Tell whether ways are compared with constant prompts of a single seed, of which intervals cannot say more."""
+    constant = rows.loc[rows["method"].isin(list(CONSTANTS)), "n_seeds"]
+    return bool(len(constant)) and int(constant.min()) == 1
+
+
+def is_of_one_task(rows: pd.DataFrame) -> bool:
+    """Tell whether projectors and constant prompts were fitted on one task alone."""
+    return n_constants(rows) > 0 and bool(rows["n_taught"].eq(1).all())
+
+
+def is_taught_alone(rows: pd.DataFrame) -> bool:
+    """Tell whether this part is the one task of teaching, where a constant prompt is the task's own."""
+    return is_of_one_task(rows) and bool(rows["part"].eq("seen").all())
 
 
 def verdict_of(row: dict[str, object]) -> str:
@@ -103,14 +139,21 @@ def caveats(table: pd.DataFrame) -> list[str]:
     judged = table[~table["is_yardstick"].astype(bool) & table["beats_constant"].notna()]
     if judged.empty:
         return []
-    n = len(judged)
-    text = (
-        f"{n} verdict{'' if n == 1 else 's'}, each on one projector and one part of the tasks: were no projector better"
-        f" than a constant prompt, chance alone would call up to {CHANCE * n:.1f} of them better. They hold for these"
-        " tasks, not for others."
-    )
-    if int(judged["n_seeds"].min()) == 1:
-        text += " With a single seed, intervals know nothing of how seeds differ."
+    is_one = judged["n_seeds"].eq(1)
+    n, n_several = len(judged), int((~is_one).sum())
+    text = f"{n} verdict{'' if n == 1 else 's'}, each on one projector and one part of the tasks"
+    if n_several:
+        among = f" of the {n_several} of more than one seed" if n_several < n else " of them"
+        text += (
+            ": were no projector better than a constant prompt, chance alone would call about"
+            f" {CHANCE * n_several:.1f}{among} better"
+        )
+    text += ". They hold for these tasks, not for others."
+    if n_several < n:
+        text += (
+            " Where there is a single seed they are of this one seed: intervals over examples know nothing of how seeds"
+            " differ, so chance alone may call many more projectors better than such intervals promise."
+        )
     return [text]
 
 

@@ -80,8 +80,9 @@ class Results:
         return all(isinstance(spec, (ImportedPromptSpec, ImportedScoreSpec)) for spec in self._reading.specs)
 
     def missing(self) -> list[Spec]:
-        """Return the specs the store has no artifact of; `inventory` counts them per kind."""
-        return self._reading.missing()
+        """Return the specs the store has no artifact of, averages included; `inventory` counts the others per kind."""
+        averages = [one.score for one in self.choosing.averages()]
+        return [*self._reading.missing(), *(spec for spec in averages if not self.store.has(spec))]
 
     def inventory(self) -> pd.DataFrame:
         """Return per kind of artifact: asked, there, missing."""

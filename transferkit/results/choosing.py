@@ -1,7 +1,8 @@
 """Explaining. Which source should a target begin from? What each way to choose one comes to, and what it costs.
 
 The protocol of Vu et al. 2022 (SPoT, section 4.3): the best of the k sources an indicator ranks highest, and their
-average weighted by what it says of them, beside an oracle that knows the scores and picks that know nothing.
+average weighted by what it says of them, beside an oracle that knows the scores and picks that know nothing. Beyond it:
+the best of several is chosen on one half of the examples and scored on the other, or it would be too high.
 """
 
 from __future__ import annotations
@@ -16,17 +17,22 @@ from transferkit.errors import InputError, nearest
 from transferkit.indicators import BY_NAME
 from transferkit.matrices import Matrix
 from transferkit.results.reading import Reading
+from transferkit.results.scores import answers
 from transferkit.shapes import FloatArray
 from transferkit.specs import AnyScoreSpec, PromptSpec, ScoreSpec, key
 from transferkit.specs.mixing import mean_prompt, weighted_prompt
-from transferkit.statistics import TopK, top_k_curves
+from transferkit.statistics import TopK, scores_of, top_k_curves
+from transferkit.statistics.top_k import Halves, cross_fitted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ALL = "mean of all foreign prompts"
 DIGITS = 6  # of a weight: the same average has the same name wherever it is computed
-COLUMNS = ("backbone", "indicator", "k", "best_of_k", "average", "regret", "hits", "n_targets", "needs", "keys")
+SPLIT = 0  # which of the ways to halve the examples: the same for all sources of a target
+ASKED = ("backbone", "indicator", "k")
+BEST = ("best_of_k", "in_sample", "is_cross_fitted")
+COLUMNS = (*ASKED, *BEST, "average", "n_averaged", "regret", "hits", "n_targets", "needs", "keys")
 
 
 @dataclass(frozen=True)
@@ -91,30 +97,35 @@ class Choosing:
     def table(self, backbone: str) -> pd.DataFrame:
         """Return one row per indicator and k: score of the best of k, of their average, regret, hits, n_targets.
 
-        Scores are means over the same targets. Averages that were not measured are blank. The oracle, which is the best
-        foreign source itself, has k = 1.
+        The best of k is chosen on one half of the examples and scored on the other, see `cross_fitted`; `in_sample` is
+        chosen and scored on the same, and so are regret and hits. Where answers are not known, both are in-sample, and
+        `is_cross_fitted` is false. Scores are means over the same `n_targets` targets, but averages over `n_averaged`:
+        a target whose best k are not all alike to it, by a value above zero, has none. Averages that were not measured
+        are blank. The oracle, which tries all foreign sources, has k = 1.
         """
         import pandas as pd
 
         averaged: dict[tuple[str, int], list[Average]] = {}
         for one in self.averages(backbone):
             averaged.setdefault((one.indicator, one.k), []).append(one)
-        rows, curves = [], self.curves(backbone)
-        for curve in curves:
+        rows, curves, halves = [], self.curves(backbone), self._halves(backbone)
+        honest = halves and cross_fitted(self._transfer(backbone), self._candidates(backbone), curves, halves)
+        is_honest = {"is_cross_fitted": honest is not None}
+        for n, curve in enumerate(curves):
+            best = honest.scores[n] if honest else curve.score
             for i, k in enumerate(curve.k):
-                several = averaged.get((curve.name, int(k)), [])
-                row = {"indicator": curve.name, "k": int(k), "best_of_k": curve.score[i], "regret": curve.regret[i]}
-                row |= {"hits": curve.hits[i], "n_targets": curve.n_targets, "needs": _needs(curve.name)}
-                rows.append({**row, "average": self._mean(several), "keys": _keys(several)})
+                row = {"indicator": curve.name, "k": int(k), "best_of_k": best[i], "in_sample": curve.score[i]}
+                row |= {**is_honest, "regret": curve.regret[i], "hits": curve.hits[i], "n_targets": curve.n_targets}
+                rows.append({**row, "needs": _needs(curve.name), **self._mean(averaged.get((curve.name, int(k)), []))})
         for (name, k), several in averaged.items():
             if name == ALL:
-                row = {"indicator": ALL, "k": k, "average": self._mean(several), "keys": _keys(several)}
-                rows.append({**row, "n_targets": len({one.target for one in several}), "needs": "nothing"})
+                row = {"indicator": ALL, "k": k, **self._mean(several), "needs": "nothing"}
+                rows.append({**row, "n_targets": len({one.target for one in several})})
         if curves:
-            oracle = {"indicator": "oracle", "k": 1, "best_of_k": curves[0].oracle, "regret": 0.0}
-            rows.append(
-                {**oracle, "hits": curves[0].n_targets, "n_targets": curves[0].n_targets, "needs": "all scores"}
-            )
+            score = honest.oracle if honest else curves[0].oracle
+            row = {"indicator": "oracle", "k": 1, "best_of_k": score, "in_sample": curves[0].oracle, **is_honest}
+            row |= {"regret": 0.0, "hits": curves[0].n_targets, "n_targets": curves[0].n_targets}
+            rows.append({**row, "needs": "all scores"})
         return pd.DataFrame(rows, columns=COLUMNS[1:]).assign(backbone=backbone)[list(COLUMNS)]
 
     # --- details -----------------------------------------------------------------------------------------------------
@@ -144,13 +155,34 @@ class Choosing:
                 found.append(Average(backbone, indicator, k, target, seed, score))
         return found
 
-    def _mean(self, several: list[Average]) -> float:
-        """Return the mean over targets and seeds; NaN unless all of it is measured."""
+    def _halves(self, backbone: str) -> Halves | None:
+        """Return what every foreign cell scores on either half of its examples; None where some answers are unknown."""
+        transfer, tasks = self._transfer(backbone), self._reading.tasks_on(backbone)
+        asked = transfer.is_measured & ~transfer.is_own()
+        found = np.full((2, *asked.shape), np.nan)
+        share = np.full(len(tasks), np.nan)
+        for i, j in zip(*np.nonzero(asked), strict=True):
+            task = tasks[j]
+            specs = self._reading.prompts_on(backbone, task.name, source=tasks[i].name, source_backbone=backbone)
+            said, examples = answers(self._reading, specs), self._reading.gold(task.name)
+            is_text = task.n_classes is None
+            if said is None or not (is_text or examples) or (n := said.shape[1]) < 2:
+                return None
+            gold = None if is_text or examples is None else examples.gold
+            is_first = np.random.default_rng([SPLIT, n]).permutation(n) < (n + 1) // 2
+            how = {"metric": task.metric, "n_classes": task.n_classes}
+            scores = scores_of(said, gold, np.array([is_first, ~is_first]), **how)  # type: ignore[arg-type]
+            found[:, i, j], share[j] = scores.mean(axis=1), is_first.mean()
+        return Halves(found[0], found[1], share)
+
+    def _mean(self, several: list[Average]) -> dict[str, object]:
+        """Return the mean over targets and seeds, NaN unless all of it is measured, and over how many targets it is."""
         scores: dict[str, list[AnyScoreSpec]] = {}
         for one in several:
             scores.setdefault(one.target, []).append(one.score)
         cells: FloatArray = np.array([self._reading.mean(specs).value for specs in scores.values()])
-        return float(cells.mean()) if len(cells) else float("nan")
+        found = {"average": float(cells.mean()) if len(cells) else float("nan"), "n_averaged": len(cells)}
+        return {**found, "keys": _keys(several)}
 
 
 def _weights(values: dict[str, float], k: int) -> dict[str, float] | None:

@@ -18,18 +18,22 @@ from transferkit.matrices import Matrix
 from transferkit.results.reading import Cell, Reading
 from transferkit.results.scores import paired
 from transferkit.results.ways import (
+    COSTS,
     OWN,
+    SEEN,
     Ways,
     costs,
     is_yardstick,
     method_of,
+    named_crossings,
     part_of,
     parts,
+    untrained_of,
     ways,
 )
 from transferkit.specs import AnyScoreSpec, Majority, NoPrompt, RandomPrompt, Spec
 from transferkit.statistics.mean_gain import MeanGain, Sides, mean_gain
-from transferkit.statistics.spread import spread
+from transferkit.statistics.spread import collapse, kept, spread
 from transferkit.study import Crossing
 
 if TYPE_CHECKING:
@@ -37,23 +41,14 @@ if TYPE_CHECKING:
 
 CONSTANT = ("constant_distance", "constant_tasks")
 FIXED = (NoPrompt, Majority)  # what says the same whatever the seed
-COLLAPSED = 0.01  # outputs that differ by less, relative to their size, are one prompt
 PLACE = ("source", "target")
 SCORES = (*PLACE, "method", "is_yardstick", "task", "group", "part", "n", "n_seeds", "score", "low", "high", "keys")
 GAINS = tuple(f"{what}_{name}" for name in CONSTANT for what in ("gain", "low", "high"))
 SHOOT_OUT = (*PLACE, "method", "is_yardstick", "part", "n_tasks", "n_seeds", "score", "least", "largest", *GAINS)
-COSTS = ("beats_constant", "needs", "parameters", "cpu_seconds", "cpu_seconds_each", "gflop", "keys")
-DIVERSITY = (
-    *PLACE,
-    "method",
-    "is_yardstick",
-    "cosine",
-    "difference",
-    "source_cosine",
-    "source_difference",
-    "n_pairs",
-    "is_constant",
-)
+TAKES = ("beats_constant", "n_taught", "needs", *COSTS, "keys")
+DIFFERENCES = ("cosine", "difference", "source_cosine", "source_difference", "untrained_difference")
+KEPT = ("kept", "kept_of_untrained", "n_pairs", "is_constant", "collapsed")
+DIVERSITY = (*PLACE, "method", "is_yardstick", *DIFFERENCES, *KEPT)
 
 
 class Projections:
@@ -66,12 +61,8 @@ class Projections:
 
     @cached_property
     def _crossings(self) -> dict[tuple[str, str], Crossing]:
-        """Every projection by its backbones; a second one between the same two has a number behind its target."""
-        found: dict[tuple[str, str], Crossing] = {}
-        for crossing in self._reading.question.crossings:
-            n = sum((c.source, c.target) == (crossing.source, crossing.target) for c in found.values())
-            found[crossing.source, f"{crossing.target} ({n + 1})" if n else crossing.target] = crossing
-        return found
+        """Every projection by its backbones."""
+        return named_crossings(self._reading.question.crossings)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -113,7 +104,8 @@ class Projections:
         `least` and `largest` are scores of single tasks; a way whose score of some task is missing has no row. Gains
         have 95 % intervals, the tasks held fixed. A way beats the constant prompt where its whole interval lies above
         zero for each constant prompt of the projection; that is None while one to compare with is missing, and for
-        constant prompts themselves.
+        constant prompts themselves. So it is on the seen task where there is but one (`n_taught`): constant prompts
+        are that task's own there.
         """
         return self._shoot_out.copy()
 
@@ -135,19 +127,21 @@ class Projections:
                     row |= {"n_seeds": min(len(by_task[task]) for task in tasks), "score": float(scores.mean())}
                     row |= {"least": float(scores.min()), "largest": float(scores.max())}
                     generator = np.random.default_rng([self._seed, n, i])
-                    row |= self._gains(crossing, known, method, tasks, generator) | costs(
-                        self._reading.store, crossing, method
-                    )
+                    row |= self._gains(crossing, known, method, tasks, generator)
+                    if part == SEEN and len(crossing.train_on) == 1:
+                        row["beats_constant"] = None
+                    row |= {"n_taught": len(crossing.train_on)} | costs(self._reading.store, crossing, method)
                     rows.append({**row, "keys": " ".join(name for cell in cells for name in cell.keys)})
-        table = pd.DataFrame(rows, columns=[*SHOOT_OUT, *COSTS])
+        table = pd.DataFrame(rows, columns=[*SHOOT_OUT, *TAKES])
         return table.astype({"beats_constant": object})
 
     def diversity(self) -> pd.DataFrame:
         """Return one row per projector: how much its prompts of different tasks differ, beside how much theirs did.
 
         Means over pairs of tasks of one seed: cosine of the flattened prompts, and distance over mean norm. Where
-        prompts differ by less than a hundredth of their size, the projector has collapsed; a constant prompt is so by
-        design.
+        prompts differ by less than a hundredth of their size, the projector has collapsed (`is_constant`); a constant
+        prompt is so by design. It nearly has (`collapsed`) where they have `kept` less than a twentieth of what the
+        source's prompts differ by, or of what the same network makes of these before it is trained.
         """
         return self._diversity.copy()
 
@@ -158,15 +152,20 @@ class Projections:
         rows = []
         for place, crossing in self._crossings.items():
             began = self._spread([(spec.seed, spec) for spec in crossing.brought])
-            for method in (method.name for method in crossing.methods):
-                made = self._spread([(s.prompt.seed, s) for s in crossing.projected if s.method == method])
+            found = {m.name: self._made(crossing, m.name) for m in crossing.methods}
+            for method, made in found.items():
                 if made is None:
                     continue
                 row = {**_named(place), "method": method, "is_yardstick": is_yardstick(crossing, method)}
                 row |= dict(zip(("cosine", "difference", "n_pairs"), made, strict=True))
                 given = (np.nan, np.nan) if began is None else began[:2]
                 row |= dict(zip(("source_cosine", "source_difference"), given, strict=True))
-                rows.append({**row, "is_constant": made[1] < COLLAPSED})
+                plain = found.get(untrained_of(crossing, method))
+                before = np.nan if plain is None else plain[1]
+                parts_kept = kept(made[1], given[1]), kept(made[1], before)
+                row |= {"untrained_difference": before, "kept": parts_kept[0], "kept_of_untrained": parts_kept[1]}
+                verdict = collapse(made[1], *parts_kept)
+                rows.append({**row, "is_constant": verdict == "yes", "collapsed": verdict})
         return pd.DataFrame(rows, columns=DIVERSITY)
 
     def matrix(self, source: str, target: str) -> Matrix:
@@ -242,6 +241,9 @@ class Projections:
                 return None
             sides.append(Sides(found.first, found.second, found.gold, facts.metric, facts.n_classes))  # type: ignore[arg-type]
         return mean_gain(sides, generator=generator, n_resamples=self._n_resamples)
+
+    def _made(self, crossing: Crossing, method: str) -> tuple[float, float, int] | None:
+        return self._spread([(spec.prompt.seed, spec) for spec in crossing.projected if spec.method == method])
 
     def _spread(self, specs: Sequence[tuple[int, Spec]]) -> tuple[float, float, int] | None:
         """Return what `spread` says of the prompts that are there, by seed."""

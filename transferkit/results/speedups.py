@@ -15,7 +15,7 @@ import numpy as np
 from transferkit.matrices import Matrix
 from transferkit.results.reading import Reading
 from transferkit.results.started_pairs import COLUMNS, pair_row, summary_of
-from transferkit.results.starts import PAIR, TRAINED, Beginning, Pair, beginnings, curve_table
+from transferkit.results.starts import PAIR, TRAINED, Beginning, Pair, beginnings, controls, curve_table
 from transferkit.specs import key
 from transferkit.statistics import (
     ConvergenceRule,
@@ -24,15 +24,15 @@ from transferkit.statistics import (
     mantel_many,
 )
 from transferkit.statistics.convergence import RULE
-from transferkit.statistics.speedup import SIGNS
+from transferkit.statistics.speedup import ORDER, SIGNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["comparable", "convergence"]
 NAMES: dict[Kind, str] = {"comparable": "comparable-result speed-up", "convergence": "convergence speed-up"}
+FROM_LOW = {SIGNS[side]: place for side, place in ORDER.items()}
 GROUPINGS: tuple[Grouping, ...] = ("per_target", "all")
-FROM_LOW = ("<", "", ">")
 ZERO_SHOT = "zero-shot transfer"
 AGREEMENT = ("indicator", "grouping", "speedup_rho", "speedup_p", "zero_shot_rho", "zero_shot_p", "n_groups", "n_cells")
 
@@ -73,7 +73,11 @@ class Speedups:
         return tuple(dict.fromkeys(pair[0] for pair in self._found))
 
     def table(self, backbone: str | None = None) -> pd.DataFrame:
-        """Return one row per pair of source and target; `results.started_pairs` says what its columns are."""
+        """Return one row per pair of source and target; `results.started_pairs` says what its columns are.
+
+        Behind those of a target stands what chance does ("from nothing", "another seed"): all ordered pairs of runs
+        from nothing that differ in their seed, the second as if it were the started one; blank with a single seed.
+        """
         table = self._table
         return table.copy() if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
 
@@ -83,14 +87,20 @@ class Speedups:
 
         rows = [
             dict(zip(PAIR, pair, strict=True)) | pair_row(self._reading, several, self.rule)
-            for pair, several in self._found.items()
+            for pair, several in self._with_controls()
         ]
         return pd.DataFrame(rows, columns=[*PAIR, *COLUMNS])
+
+    def _with_controls(self) -> list[tuple[Pair, list[Beginning]]]:
+        place = {at: i for i, at in enumerate(dict.fromkeys((pair[0], pair[5]) for pair in self._found))}
+        both = [*self._found.items(), *controls(self._found).items()]
+        return sorted(both, key=lambda item: place[item[0][0], item[0][5]])
 
     def curves(self, backbone: str | None = None) -> pd.DataFrame:
         """Return one row per evaluation of the prompts that are there beside their twins, and of those twins.
 
         Columns: those that name a pair (the source of a twin is "from nothing"), seed, step, gflop (arithmetic so far),
+        gflop_before (what was spent before its first step: the source's training, the projector's tuning),
         selection_score, level (what the plain twin of this seed converged at), key.
         """
         return curve_table({pair: one for pair, one in self._found.items() if backbone in (None, pair[0])}, self.rule)
@@ -98,7 +108,8 @@ class Speedups:
     def matrix(self, backbone: str, kind: Kind = "comparable") -> Matrix:
         """Return a speed-up, median over seeds, of prompts as they are [source,target]; bounds are marked as such.
 
-        The diagonal and pairs without a ratio are not applicable.
+        Where the median is only known to lie between two ends, its value is their geometric mean, marked "~". The
+        diagonal and pairs without a ratio are not applicable.
         """
         tasks = self._reading.tasks_on(backbone)
         names, groups = tuple(task.name for task in tasks), tuple(task.group for task in tasks)
@@ -112,7 +123,7 @@ class Speedups:
                 state[at] = "missing"
             elif summary.median is not None and summary.low is not None and summary.high is not None:
                 state[at], bounds[at] = "measured", SIGNS[summary.median.side]
-                values[at], low[at], high[at] = summary.median.value, summary.low.value, summary.high.value
+                values[at], low[at], high[at] = summary.median.middle, summary.low.value, summary.high.value
         n_seeds = max(map(len, found.values()), default=0)
         return Matrix(
             values=values,
@@ -131,10 +142,14 @@ class Speedups:
         )
 
     def ranks(self, backbone: str, kind: Kind = "comparable") -> Matrix:
-        """Return the places of the cells of `matrix` in order: never there is lowest, there at once is highest."""
+        """Return the places of the cells of `matrix` in order: never there is lowest, there at once is highest.
+
+        Values between two ends stand by their middle among the exact ones. Where ranges overlap, the order is that
+        convention, and those of one side are ordered by their bound.
+        """
         matrix = self.matrix(backbone, kind)
         assert matrix.bounds is not None
-        places = {at: (FROM_LOW.index(matrix.bounds[at]), matrix.values[at].round(9)) for at in _measured(matrix)}
+        places = {at: (FROM_LOW[matrix.bounds[at]], matrix.values[at].round(9)) for at in _measured(matrix)}
         order = {one: i for i, one in enumerate(sorted(set(places.values())))}
         values = matrix.values.copy()
         for at, one in places.items():

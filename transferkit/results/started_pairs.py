@@ -8,32 +8,28 @@ import numpy as np
 
 from transferkit.artifacts import Score
 from transferkit.results.reading import Reading
-from transferkit.results.starts import Beginning
+from transferkit.results.started_costs import ARITHMETIC, arithmetic, speedup_columns
+from transferkit.results.starts import NOTHING, Beginning
 from transferkit.specs import AnyScoreSpec, key
 from transferkit.statistics import (
     ConvergenceRule,
     Curve,
-    Speedup,
     SpeedupSummary,
     comparable_speedup,
-    converged_level,
     convergence_speedup,
     over_seeds,
-    ratio,
-    reference_step,
-    step_reaching,
     summarise,
 )
 
 KINDS = ("comparable", "convergence")
-SUMMARY = ("low", "low_side", "high", "high_side", "n_reached", "n_at_once", "n_not_reached", "n_unknown", "mean", "sd")
+COUNTS = ("n_reached", "n_at_once", "n_not_reached", "n_unknown", "n_faster", "n_slower", "mean", "sd")
+SUMMARY = ("side", "upper", "slack", "low", "low_side", "high", "high_side", *COUNTS)
 SCORES = ("plain_best", "plain_final", "started_start", "started_best", "started_final")
 REPORTED = ("plain_score", "started_score", "difference", "difference_low", "difference_high", "n")
 COLUMNS = (
-    "n_seeds",
-    *(name for kind in KINDS for name in (kind, f"{kind}_side", *(f"{kind}_{part}" for part in SUMMARY))),
-    *("gflop_per_step", "plain_gflop_per_step", "source_gflop"),
-    *("flops", "flops_side", "flops_with_source", "flops_with_source_side"),
+    *("n_seeds", "n_unfinished"),
+    *(name for kind in KINDS for name in (kind, *(f"{kind}_{part}" for part in SUMMARY))),
+    *ARITHMETIC,
     *SCORES,
     *REPORTED,
     "keys",
@@ -43,13 +39,17 @@ COLUMNS = (
 def pair_row(reading: Reading, several: Sequence[Beginning], rule: ConvergenceRule) -> dict[str, object]:
     """Return what is known of one pair under the names of `COLUMNS`; blank where a curve of any seed is missing.
 
-    Speed-ups are the medians over seeds with the smallest and the largest; `flops` counts the comparable-result
-    speed-up in operations, `flops_with_source` also those that trained the prompt it begins from (all of its steps).
-    Evaluations are not counted, and neither is what made a projector. `SCORES` are means over seeds on the selection
-    split, the best of the started prompt and its first (zero-shot) taken from a curve that includes the start;
-    `REPORTED` are those of the report split, the difference with a t interval over seeds.
+    Speed-ups are the medians over seeds with the first and the last in order, read with `speedup_of`. `n_reached`
+    counts the seeds with an exact one, `n_at_once` and `n_not_reached` those with bounds of either side, `n_unknown`
+    those with none, `n_faster` and `n_slower` those that differ by more than an evaluation interval; `n_unfinished`
+    those whose run from nothing has its best score at its last look alone. `ARITHMETIC` is that of `started_costs`.
+    `SCORES` are means over seeds on the selection split, the best of the started prompt and its first (zero-shot) taken
+    from a curve that includes the start; `REPORTED` are those of the report split, the difference with a t interval
+    over seeds; blank for runs that stand for chance, whose pairs share seeds.
     """
     row: dict[str, object] = {"n_seeds": len(several)}
+    if not several:
+        return row
     curves = [(one, one.plain, one.started) for one in several]
     known = [(one, plain, started) for one, plain, started in curves if plain is not None and started is not None]
     if len(known) == len(several):
@@ -59,9 +59,11 @@ def pair_row(reading: Reading, several: Sequence[Beginning], rule: ConvergenceRu
         }
         for kind, values in made.items():
             row |= _named(kind, summarise(values))
-        row |= _arithmetic(known, rule)
+        row["n_unfinished"] = sum(plain.trained.is_unfinished for _, plain, _ in known)
+        row |= arithmetic(known, rule)
         row |= _selection([(plain, started) for _, plain, started in known])
-    row |= _reported(reading, [one.score for one in several], [one.plain_score for one in several])
+    if all(one.start.how != NOTHING for one in several):  # seeds stand in several pairs: they are no sample
+        row |= _reported(reading, [one.score for one in several], [one.plain_score for one in several])
     row["keys"] = " ".join(dict.fromkeys(key(spec) for one in several for spec in (one.start.prompt, one.start.plain)))
     return row
 
@@ -76,52 +78,9 @@ def summary_of(several: Sequence[Beginning], kind: str, rule: ConvergenceRule) -
 
 def _named(kind: str, summary: SpeedupSummary) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name, value in (("", summary.median), ("_low", summary.low), ("_high", summary.high)):
-        found |= {f"{kind}{name}": np.nan if value is None else value.value}
-        found |= {f"{kind}{name}_side": None if value is None else value.side}
-    for name in ("n_reached", "n_at_once", "n_not_reached", "n_unknown", "mean", "sd"):
-        found[f"{kind}_{name}"] = getattr(summary, name)
-    return found
-
-
-def _arithmetic(known: Sequence[tuple[Beginning, Curve, Curve]], rule: ConvergenceRule) -> dict[str, object]:
-    """Return the comparable-result speed-up in operations, blank where nobody noted what a step takes."""
-    costs = np.array([(one.started_cost, one.plain_cost, one.source_cost) for one, _, _ in known])
-    row: dict[str, object] = dict(
-        zip(("gflop_per_step", "plain_gflop_per_step", "source_gflop"), costs.mean(axis=0).tolist(), strict=True)
-    )
-    for name, place in (("flops", None), ("flops_with_source", 2)):
-        before = np.zeros(len(costs)) if place is None else costs[:, place]
-        if np.isnan(costs[:, :2]).any() or np.isnan(before).any():
-            continue
-        values = [
-            _in_operations(plain, started, cost, at, rule)
-            for (_, plain, started), cost, at in zip(known, costs, before.tolist(), strict=True)
-        ]
-        median = summarise(values).median
-        row |= (
-            {name: np.nan, f"{name}_side": None}
-            if median is None
-            else {name: median.value, f"{name}_side": median.side}
-        )
-    return row
-
-
-def _in_operations(
-    plain: Curve, started: Curve, cost: np.ndarray, before: float, rule: ConvergenceRule
-) -> Speedup | None:
-    reference = reference_step(plain, rule)
-    if reference is None:
-        return None
-    a_step, a_plain_step = float(cost[0]), float(cost[1])
-    there = step_reaching(started, converged_level(plain.trained, rule), rule)
-    return ratio(
-        reference * a_plain_step,
-        None if there is None else there * a_step,
-        first=started.first * a_step,
-        last=started.last * a_step,
-        before=before,
-    )
+    for name, value in ((kind, summary.median), (f"{kind}_low", summary.low), (f"{kind}_high", summary.high)):
+        found |= speedup_columns(name, value)
+    return found | {f"{kind}_{name}": getattr(summary, name) for name in COUNTS}
 
 
 def _selection(curves: Sequence[tuple[Curve, Curve]]) -> dict[str, object]:

@@ -12,6 +12,7 @@ from transferkit.specs import (
     NormsMap,
     ProjectedPrompt,
     PromptNet,
+    PromptSpec,
     ScoreSpec,
     Spec,
     TrainedPrompt,
@@ -21,6 +22,7 @@ from transferkit.specs import (
 from transferkit.store import Store
 from transferkit.study import Crossing
 
+COSTS = ("parameters", "cpu_seconds", "cpu_seconds_each", "gflop", "cpu_seconds_needed", "gflop_needed")
 OWN, RETRAINED = "own prompt", "retrained"
 SEEN, HELD_OUT, ALL = "seen", "held out", "all tasks"
 
@@ -72,6 +74,15 @@ def method_of(crossing: Crossing, name: str) -> Method | None:
     return next((method for method in crossing.methods if method.name == name), None)
 
 
+def untrained_of(crossing: Crossing, name: str) -> str:
+    """Return the name of the same network before it is trained; empty where the study has none of it."""
+    method = method_of(crossing, name)
+    nets = [other for other in crossing.methods if isinstance(other, PromptNet) and other.objective == "none"]
+    if not isinstance(method, PromptNet) or method in nets:
+        return ""
+    return next((other.name for other in nets if other.form == method.form), "")
+
+
 def needs_of(crossing: Crossing, name: str) -> str:
     """Return what a way to get a prompt has to be given, beside the source's prompt that a projector brings."""
     method, n = method_of(crossing, name), len(crossing.train_on)
@@ -85,6 +96,21 @@ def needs_of(crossing: Crossing, name: str) -> str:
     if method.objective == "tasks":
         return f"labels of {tasks}"
     return f"prompts of {tasks} on {'the target' if isinstance(method, ConstantMap) else 'both'}"
+
+
+def is_fitted_to_own(crossing: Crossing, name: str) -> bool:
+    """Tell whether a way needs the target's own prompts of the seen tasks, each trained in full."""
+    method = method_of(crossing, name)
+    return isinstance(method, Tuned) and method.objective == "distance"
+
+
+def named_crossings(crossings: Sequence[Crossing]) -> dict[tuple[str, str], Crossing]:
+    """Return every projection by its backbones; a second between the same two has a number behind its target."""
+    found: dict[tuple[str, str], Crossing] = {}
+    for crossing in crossings:
+        n = sum((c.source, c.target) == (crossing.source, crossing.target) for c in found.values())
+        found[crossing.source, f"{crossing.target} ({n + 1})" if n else crossing.target] = crossing
+    return found
 
 
 def part_of(crossing: Crossing, task: str) -> str:
@@ -104,20 +130,32 @@ def costs(store: Store, crossing: Crossing, name: str) -> dict[str, object]:
     """Return what a way needs, how many numbers it fits, CPU-seconds to fit it and of each prompt, GFLOP of tuning.
 
     Means over seeds; GFLOP by formula for all steps of the recipe, of one projector or of the prompts of all tasks.
-    What it took to make the prompts that a projector is given is not in them.
+    What it took to train the target's own prompts that a projector of one seed is fitted to is in none of these, but
+    apart (`cpu_seconds_needed`, `gflop_needed`); what the source's prompts took is nowhere.
     """
-    found: dict[str, object] = dict.fromkeys(("parameters", "cpu_seconds", "cpu_seconds_each", "gflop"), float("nan"))
+    found: dict[str, object] = dict.fromkeys(COSTS, float("nan"))
     found["needs"] = needs_of(crossing, name)
     if name in (OWN, RETRAINED):
         specs = crossing.own if name == OWN else crossing.retrained
-        recipe = specs[0].recipe
-        each = _mean(store, specs, "gflop_per_example") * recipe.steps * recipe.batch_size
-        found |= {"parameters": _mean(store, specs, "parameters"), "gflop": each * len(crossing.tasks)}
+        found |= {"parameters": _mean(store, specs, "parameters")}
+        found |= {"gflop": _training(store, specs) * len(crossing.tasks)}
         return {**found, "cpu_seconds_each": _mean(store, specs, "cpu_seconds")}
     projectors = [spec for spec in crossing.projectors if spec.method.name == name]
     projected = [spec for spec in crossing.projected if spec.method == name]
     found |= {what: _mean(store, projectors, what) for what in ("parameters", "gflop", "cpu_seconds")}
+    if is_fitted_to_own(crossing, name):
+        of_tasks = [[spec for spec in crossing.own if spec.task.name == task] for task in crossing.train_on]
+        found["cpu_seconds_needed"] = sum(_mean(store, specs, "cpu_seconds") for specs in of_tasks)
+        found["gflop_needed"] = sum(_training(store, specs) for specs in of_tasks)
     return {**found, "cpu_seconds_each": _mean(store, projected, "cpu_seconds")}
+
+
+def _training(store: Store, specs: Sequence[PromptSpec]) -> float:
+    """Return the GFLOP of training one of some prompts of one recipe, by formula for all its steps."""
+    if not specs:
+        return float("nan")
+    recipe = specs[0].recipe
+    return _mean(store, specs, "gflop_per_example") * recipe.steps * recipe.batch_size
 
 
 def _mean(store: Store, specs: Sequence[Spec], what: str) -> float:

@@ -8,9 +8,12 @@ from transferkit.statistics.choosing import Choice, choose
 from transferkit.statistics.convergence import (
     ConvergenceRule,
     Curve,
+    Times,
     comparable_speedup,
+    comparable_times,
     converged_level,
     convergence_speedup,
+    convergence_times,
     reference_step,
     step_converged,
     step_reaching,
@@ -31,7 +34,7 @@ from transferkit.statistics.plane import Projection, neighbour_map, principal_pl
 from transferkit.statistics.ranking import GROUPINGS, Grouping
 from transferkit.statistics.regret import Regret, random_regret, regret, same_group_regret
 from transferkit.statistics.relabelling import mantel, mantel_many
-from transferkit.statistics.speedup import Speedup, SpeedupSummary, median_speedup, ratio, summarise
+from transferkit.statistics.speedup import Speedup, SpeedupSummary, median_speedup, ratio, summarise, within
 from transferkit.statistics.subsets import asymmetry_agreement, leave_one_group_out
 from transferkit.statistics.top_k import TopK, top_k, top_k_curves
 
@@ -51,6 +54,7 @@ __all__ = [
     "Regret",
     "Speedup",
     "SpeedupSummary",
+    "Times",
     "TopK",
     "Verdict",
     "agreement",
@@ -59,9 +63,11 @@ __all__ = [
     "cell_test",
     "choose",
     "comparable_speedup",
+    "comparable_times",
     "compare",
     "converged_level",
     "convergence_speedup",
+    "convergence_times",
     "false_discovery",
     "leave_one_group_out",
     "mantel",
@@ -89,4 +95,5 @@ __all__ = [
     "top_k_curves",
     "verdicts",
     "wilson",
+    "within",
 ]

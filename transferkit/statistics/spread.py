@@ -7,6 +7,9 @@ import numpy as np
 
 from transferkit.shapes import FloatArray
 
+COLLAPSED = 0.01  # outputs that differ by less, relative to their size, are one prompt
+NEARLY = 0.05  # and these have little left of what there was to begin with
+
 
 def spread(prompts: Mapping[int, Sequence[FloatArray]]) -> tuple[float, float, int] | None:
     """Return mean cosine, mean relative difference and number of pairs of prompts of one seed; None without a pair.
@@ -23,3 +26,20 @@ def spread(prompts: Mapping[int, Sequence[FloatArray]]) -> tuple[float, float, i
     known = [cosine for cosine in cosines if not np.isnan(cosine)]
     cosine = float(np.mean(known)) if known else float("nan")
     return (cosine, float(np.mean(differences)), len(differences)) if differences else None
+
+
+def kept(difference: float, of: float) -> float:
+    """Return which part of one relative difference another one is; NaN where there is nothing to keep."""
+    return difference / of if of > 0 else float("nan")
+
+
+def collapse(difference: float, *parts: float) -> str:
+    """Return whether prompts have collapsed to one: "yes" by what they differ by, "nearly" by any part kept, or "no".
+
+    Args:
+        difference: mean relative difference of what was made.
+        parts: which part it is of what was given, and of what an untrained network makes of that; NaN if not known.
+    """
+    if difference < COLLAPSED:
+        return "yes"
+    return "nearly" if any(part < NEARLY for part in parts) else "no"

@@ -75,6 +75,11 @@ def crossing(study: Study, asked: Projection, target: Model) -> Crossing:
     wanted = chosen(asked.tasks, names, "projections: tasks")
     train_on = tuple(chosen(asked.train_on, wanted, "projections: train_on")) if asked.train_on else ()
     recipe = asked.recipe or study.recipe
+    if target.spec.name == origin:
+        raise InputError(
+            f"projection: its target is {origin!r}, where the prompts come from",
+            fix="name another backbone, or leave the projection out",
+        )
     if recipe.prompt_length != study.recipe.prompt_length:
         raise InputError(
             f"projection to {target.spec.name!r}: prompt_length = {recipe.prompt_length}, but prompts of"
@@ -85,7 +90,9 @@ def crossing(study: Study, asked: Projection, target: Model) -> Crossing:
         raise InputError("a projection takes plain prompts, and a recipe has a generator", fix="leave it out")
     seeds = study.seeds if asked.seeds is None else asked.seeds
     if strange := sorted(set(seeds) - set(study.seeds)):
-        raise InputError(f"projection: seeds has {strange[0]}, which the study has not", fix=f"choose among {seeds}")
+        raise InputError(
+            f"projection: seeds has {strange[0]}, which the study has not", fix=f"choose among {study.seeds}"
+        )
     tasks = [task for task in study.resolved_tasks if task.name in wanted]
 
     def prompts(how: Recipe) -> tuple[PromptSpec, ...]:
@@ -178,10 +185,14 @@ def _length(recipe: Recipe) -> Recipe:
 
 
 def _tuning(recipe: Recipe, method: Tuned) -> Recipe:
-    """Return how a projector is tuned on tasks: as the target's prompts are, for its own steps and rate."""
+    """Return how a projector is tuned on tasks: as the target's prompts are, for its own steps and rate.
+
+    A network is tuned by AdamW without decay, whatever trains prompts; a constant prompt is one of the prompts.
+    """
+    if isinstance(method, PromptNet):
+        recipe = dataclasses.replace(recipe, optimizer="adamw", weight_decay=0.0, initial=VocabularyInitial())
     return dataclasses.replace(
         recipe,
-        initial=VocabularyInitial(),
         steps=method.steps,
         learning_rate=method.learning_rate or recipe.learning_rate,
         evaluate_every=min(method.evaluate_every, method.steps),

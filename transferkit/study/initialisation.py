@@ -26,8 +26,8 @@ class Initialisation:
     Attributes:
         backbones: the study's backbones it is about; all by default.
         sources: tasks whose prompts are begun from; all by default.
-        targets: tasks that are trained on; all by default. A task is never its own source.
-        projected: kinds of projector whose prompts are begun from as well, on their own tasks, in every projection of
+        targets: tasks that are trained on; all by default. On its own backbone a task is never its own source.
+        projected: kinds of projector whose prompts are begun from as well, each on its own task, in every projection of
             the study that trains the target's own prompts.
     """
 
@@ -62,6 +62,11 @@ def starts(study: Study, asked: Initialisation) -> list[Start]:
     Raises:
         InputError: it names a backbone, a task or a projector the study has not.
     """
+    if study.recipe.generator is not None:
+        raise InputError(
+            "initialisation: a generator makes each text's prompt, and begins from no other prompt",
+            fix="leave the generator or the initialisation out",
+        )
     names = [task.name for task in study.resolved_tasks]
     backbones = chosen(asked.backbones, [model.spec.name for model in study.models], "initialisation: backbones")
     sources, targets = (
@@ -77,22 +82,32 @@ def starts(study: Study, asked: Initialisation) -> list[Start]:
                     begun, twin = native[backbone, source, seed], native[backbone, target, seed]
                     recipe = dataclasses.replace(twin.recipe, initial=PromptInitial(key=key(begun)))
                     found.append(Start(dataclasses.replace(twin, recipe=recipe), twin, source, backbone))
-    return [*found, *_projected(study, asked)]
+    if not found:
+        raise InputError(
+            f"initialisation: sources {', '.join(sources)} and targets {', '.join(targets)} make no pair",
+            fix="name a task among the sources that is not the only target",
+        )
+    return [*found, *_projected(study, asked, targets)]
 
 
-def _projected(study: Study, asked: Initialisation) -> list[Start]:
+def _projected(study: Study, asked: Initialisation, targets: list[str]) -> list[Start]:
     known = [method.name for crossing in study.crossings for method in crossing.methods]
     for name in asked.projected:
         if name not in known:
             raise InputError(
                 f"initialisation: projected has {name!r}, which no projection has", fix=nearest(name, known)
             )
+    if asked.projected and not any(crossing.own for crossing in study.crossings):
+        raise InputError(
+            "initialisation: projected prompts are begun from, but no projection trains the target's own beside them",
+            fix="set own = true in the projection",
+        )
     found = []
     for crossing in study.crossings:
         own = {(spec.task.name, spec.seed): spec for spec in crossing.own}
         for spec in crossing.projected:
             twin = own.get((spec.prompt.task, spec.prompt.seed))
-            if spec.method in asked.projected and twin is not None:
+            if spec.method in asked.projected and spec.prompt.task in targets and twin is not None:
                 recipe = dataclasses.replace(twin.recipe, initial=ProjectedInitial(key=key(spec)))
                 prompt = dataclasses.replace(twin, recipe=recipe)
                 found.append(Start(prompt, twin, spec.prompt.task, spec.prompt.backbone, spec.method))

@@ -102,6 +102,13 @@ class Projection:
             raise InputError(
                 f"two projectors are called {twice[0]!r}", fix="study the second in a projection of its own study"
             )
+        tuned = [m for m in self.methods if isinstance(m, Tuned) and m.objective == "tasks"]
+        if len({(method.steps, method.evaluate_every) for method in tuned}) > 1:
+            said = ", ".join(f"{method.name} {method.steps}, {method.evaluate_every}" for method in tuned)
+            raise InputError(
+                f"projectors tuned on tasks differ in steps or evaluate_every ({said})",
+                fix="give all of them the same, or the constant prompt is no yardstick; study others apart",
+            )
         for method in self.methods:
             if isinstance(method, Tuned) and method.objective != "none" and not self.train_on:
                 raise InputError(
