@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ def _needed(table: pd.DataFrame, n_examples: int) -> Iterator[str]:
         return
     rival = others.iloc[0]
     behind, needed = float(first["score"] - rival["score"]), float(rival["n_needed"])
-    if needed == needed:  # a number  # noqa: PLR0124
+    if not math.isnan(needed):
         more = f"{needed - n_examples:,.0f}".replace(",", " ")
         yield (
             f"To rule out the next of another task, {_name(rival)}, {_points(behind)} behind, takes about {more} more"

@@ -6,53 +6,40 @@ step stands above both halves.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from transferkit import run
 from transferkit.backbones.loading import Device
 from transferkit.progress import Reporter
 from transferkit.results import Results
 from transferkit.run import Outcome
-from transferkit.specs import Spec
 from transferkit.store import Overwrite, Store
 from transferkit.study import STAGES, Stage, Study
 
 
-def fill(
-    asked: Study,
-    store: Store,
-    *,
-    stages: Sequence[Stage] = STAGES,
-    overwrite: Overwrite = "only-missing",
-    device: Device = "auto",
-    cache: Path | None = None,
-    reporter: Reporter | None = None,
-    micro_batch: int | None = None,
-    states_gb: float | None = None,
-) -> Outcome:
+class How(TypedDict, total=False):
+    """Options of `transferkit.run.fill`, where they are explained."""
+
+    stages: Sequence[Stage]
+    overwrite: Overwrite
+    device: Device
+    cache: Path | None
+    reporter: Reporter | None
+    micro_batch: int | None
+    states_gb: float | None
+
+
+def fill(asked: Study, store: Store, **how: Unpack[How]) -> Outcome:
     """Make what a study asks for and the store lacks; killed and called again, it goes on where it stopped.
 
-    Arguments are those of `transferkit.run.fill`. Averages are scored last, where the study asks for some.
+    Options are those of `transferkit.run.fill`. Averages are scored last, where the study asks for some.
 
     Raises:
         InputError: the study is not right, or an asset is not here; said before any model is loaded.
         StoreError: the store cannot be written.
     """
-
-    def make(specs: Sequence[Spec] | None) -> Outcome:
-        return run.fill(
-            asked,
-            store,
-            stages=stages,
-            overwrite=overwrite,
-            device=device,
-            cache=cache,
-            reporter=reporter,
-            micro_batch=micro_batch,
-            states_gb=states_gb,
-            specs=specs,
-        )
-
-    outcome = make(None)
-    if "measure" not in stages or asked.retrieval is None:
+    outcome = run.fill(asked, store, **how)
+    if "measure" not in how.get("stages", STAGES) or asked.retrieval is None:
         return outcome
-    return outcome + make([average.score for average in Results(asked, store).choosing.averages()])
+    averages = [average.score for average in Results(asked, store).choosing.averages()]
+    return outcome + run.fill(asked, store, **how, specs=averages)

@@ -76,7 +76,7 @@ def test_what_never_learns_does_not_converge_sooner() -> None:
         assert found == Speedup(0.75, "less_than")
         assert found is not None
         assert found.verdict == "slower"
-    assert convergence_speedup(curve(0.5, 0.9, 0.9, 0.9), curve(0.5, 0.5, 0.5, 0.5)).verdict == "slower"  # type: ignore[union-attr]
+    assert convergence_speedup(curve(0.5, 0.9, 0.9, 0.9), curve(0.5, 0.5, 0.5, 0.5)).verdict == "slower"
     assert convergence_speedup(plain, curve(0.88, 0.88, 0.88, 0.88)) == Speedup(3.0, "more_than")  # at the tolerance
 
 
@@ -189,7 +189,7 @@ def test_one_evaluation_interval_is_no_difference() -> None:
     first = comparable_speedup(curve(0.5, 0.9, 0.9), curve(0.9, 0.9, 0.9))
     assert first is not None
     assert first.verdict == "same"  # at once beside the first look
-    assert within(1.0, 1.2, 0.3).verdict == "same"  # type: ignore[union-attr]
+    assert within(1.0, 1.2, 0.3).verdict == "same"
 
 
 def test_the_median_is_known_as_far_as_its_values_are() -> None:
@@ -220,7 +220,7 @@ def test_medians_respect_bounds() -> None:
     assert median_speedup([more, exact]) == Speedup(4.0, "more_than")
     assert median_speedup([exact, less]) == Speedup(1.0, "less_than")
     assert median_speedup([more, less]) is None
-    assert median_speedup([Speedup(4.0), exact, more, less]).middle == pytest.approx(math.sqrt(8.0))  # type: ignore[union-attr]
+    assert median_speedup([Speedup(4.0), exact, more, less]).middle == pytest.approx(math.sqrt(8.0))
 
 
 @given(values=st.lists(VALUES, min_size=1, max_size=7))

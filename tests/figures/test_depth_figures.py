@@ -1,13 +1,13 @@
 """Figures about depth: as data, compared with golden files, and as objects a reader has to be able to read."""
 
-import json
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from figures.legible import check_legible, check_structure, written_in
 
 from transferkit import figures
 from transferkit.figures.style import QUIET, contrast, style
@@ -92,14 +92,6 @@ def of(grid):
     return grid[0][0].get_figure(root=True)
 
 
-def texts_of(figure, monkeypatch):
-    seen = []
-    draw = mpl.text.Text.draw
-    monkeypatch.setattr(mpl.text.Text, "draw", lambda self, renderer: (seen.append(self), draw(self, renderer)))
-    figure.canvas.draw()
-    return [text for text in seen if text.get_visible() and text.get_text().strip()]
-
-
 def names(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
@@ -117,25 +109,12 @@ def drawn(request, name):
 
 def test_structure_is_the_golden_one(name, regen):
     with style():
-        text = json.dumps(figures.structure(of(DRAWN[name](TASKS, None))), indent=1, ensure_ascii=False) + "\n"
-    path = GOLDEN / f"{name}.json"
-    if regen:
-        path.write_text(text, encoding="utf-8")
-    assert json.loads(text) == json.loads(path.read_text(encoding="utf-8")), f"{path}: pytest --regen, review the diff"
+        check_structure(name, of(DRAWN[name](TASKS, None)), regen=regen)
 
 
 def test_every_text_lies_within_the_figure_and_covers_no_other(drawn, monkeypatch):
     figure = of(drawn)
-    written = texts_of(figure, monkeypatch)
-    width, height = figure.canvas.get_width_height()
-    boxes = {text: text.get_window_extent() for text in written}
-    for text, box in boxes.items():
-        is_inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
-        assert is_inside, (text.get_text(), box)
-        assert text.get_fontsize() >= 6
-    for (one, a), (other, b) in combinations(boxes.items(), 2):
-        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert min(across, down) <= 1, (one.get_text(), other.get_text())
+    check_legible(figure, written_in(figure, monkeypatch))
 
 
 def test_axes_have_a_few_numbers_that_say_what_they_are(drawn):

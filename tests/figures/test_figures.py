@@ -1,6 +1,5 @@
 """Figures as data, compared with golden files, and as objects a reader has to be able to read."""
 
-import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from figures.legible import check_legible, check_structure, written_in
 
 from transferkit import figures
 from transferkit.errors import InputError
@@ -170,28 +170,14 @@ def drawn(request):
 
 
 def test_structure_is_the_golden_one(drawn, regen):
-    name, figure = drawn
-    path = GOLDEN / f"{name}.json"
-    text = json.dumps(figures.structure(figure), indent=1, ensure_ascii=False) + "\n"
-    if regen:
-        path.write_text(text, encoding="utf-8")
-    assert json.loads(text) == json.loads(path.read_text(encoding="utf-8")), f"{path}: pytest --regen, review the diff"
+    check_structure(*drawn, regen=regen)
 
 
 def test_every_text_lies_within_the_figure(drawn, monkeypatch):
     _, figure = drawn
-    seen = []
-    draw = mpl.text.Text.draw
-    monkeypatch.setattr(mpl.text.Text, "draw", lambda self, renderer: (seen.append(self), draw(self, renderer)))
-    figure.canvas.draw()
-    width, height = figure.canvas.get_width_height()
-    written = [text for text in seen if text.get_visible() and text.get_text().strip()]
+    written = written_in(figure, monkeypatch)
     assert written
-    for text in written:
-        box = text.get_window_extent()
-        is_inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
-        assert is_inside, (text.get_text(), box)
-        assert text.get_fontsize() >= 6
+    check_legible(figure, written, apart=False)
 
 
 def test_tick_labels_do_not_overlap(drawn):

@@ -1,13 +1,13 @@
 """The figure of ways to bring a prompt elsewhere: as data, compared with a golden file, and as a reader sees it."""
 
-import json
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from figures.legible import check_legible, check_structure, written_in
 
 from transferkit import figures
 from transferkit.figures.style import PALETTE, style
@@ -43,30 +43,16 @@ def points(ax):
 def test_structure_is_the_golden_one(regen):
     with style():
         figure = figures.shoot_out(table()).get_figure(root=True)
-        text = json.dumps(figures.structure(figure), indent=1, ensure_ascii=False) + "\n"
-    if regen:
-        GOLDEN.write_text(text, encoding="utf-8")
-    assert json.loads(text) == json.loads(GOLDEN.read_text(encoding="utf-8")), "pytest --regen, review the diff"
+        check_structure("shoot_out", figure, regen=regen)
 
 
 @pytest.mark.parametrize("parts", [("seen", "held out"), ("held out",), ("all tasks",)], ids=" ".join)
 @pytest.mark.parametrize("names", [FEW, ALL], ids=len)
 def test_every_text_lies_within_the_figure_and_covers_no_other(parts, names, monkeypatch):
     figure = drawn(parts, names, title="a-backbone-with-a-name → another-backbone-with-a-name").get_figure(root=True)
-    seen = []
-    draw = mpl.text.Text.draw
-    monkeypatch.setattr(mpl.text.Text, "draw", lambda self, renderer: (seen.append(self), draw(self, renderer)))
-    figure.canvas.draw()
-    width, height = figure.canvas.get_width_height()
-    boxes = {text: text.get_window_extent() for text in seen if text.get_visible() and text.get_text().strip()}
-    assert len(boxes) > len(names) + 5
-    for text, box in boxes.items():
-        is_inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
-        assert is_inside, (text.get_text(), box)
-        assert text.get_fontsize() >= 6
-    for (one, a), (other, b) in combinations(boxes.items(), 2):
-        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert min(across, down) <= 1, (one.get_text(), other.get_text())
+    written = written_in(figure, monkeypatch)
+    assert len(written) > len(names) + 5
+    check_legible(figure, written)
 
 
 def test_each_way_is_a_point_with_its_range_and_parts_do_not_cover_each_other():

@@ -1,13 +1,11 @@
 """Figures about prompts begun from other prompts: as data, compared with golden files, and as a reader sees them."""
 
-import json
-from itertools import combinations
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from figures.legible import check_legible, check_structure, written_in
 
 from transferkit import figures
 from transferkit.figures.style import INK, PALETTE, contrast, style
@@ -64,30 +62,12 @@ def drawn(request):
 
 
 def test_structure_is_the_golden_one(drawn, regen):
-    name, figure = drawn
-    text = json.dumps(figures.structure(figure), indent=1, ensure_ascii=False) + "\n"
-    path = GOLDEN / f"{name}.json"
-    if regen:
-        path.write_text(text, encoding="utf-8")
-    assert json.loads(text) == json.loads(path.read_text(encoding="utf-8")), f"{path}: pytest --regen, review the diff"
+    check_structure(*drawn, regen=regen)
 
 
 def test_every_text_lies_within_the_figure_and_covers_no_other(drawn, monkeypatch):
     _, figure = drawn
-    seen = []
-    draw = mpl.text.Text.draw
-    monkeypatch.setattr(mpl.text.Text, "draw", lambda self, renderer: (seen.append(self), draw(self, renderer)))
-    figure.canvas.draw()
-    width, height = figure.canvas.get_width_height()
-    boxes = {t: t.get_window_extent() for t in seen if t.get_visible() and t.get_text().strip()}
-    for text, box in boxes.items():
-        is_inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
-        assert is_inside, (text.get_text(), box)
-        assert text.get_fontsize() >= 6
-    slanted = {text for text in boxes if text.get_rotation() == 45}  # their boxes are wider than they are
-    for (one, a), (other, b) in combinations(boxes.items(), 2):
-        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert {one, other} & slanted or min(across, down) <= 1, (one.get_text(), other.get_text())
+    check_legible(figure, written_in(figure, monkeypatch), slanted_may_touch=True)
 
 
 def test_the_plain_prompt_is_the_boldest_line_on_top():

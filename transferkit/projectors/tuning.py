@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,32 +64,28 @@ def tune(
     Raises:
         RunError: the loss is not finite, or memory is too small for one example.
     """
-    begun, room, recipe = time.process_time(), room or Room(), taught[0].job.spec.recipe
+    tuning = _Tuning(made, taught, backbone, room or Room())
+    begun, recipe, n = time.process_time(), taught[0].job.spec.recipe, len(taught)
     vectors = nn.Parameter(start.to(backbone.device, torch.float32).clone())
     run = Run(vectors, vectors.detach().clone(), make_optimizer(vectors, recipe), vectors.detach().clone())
     state = scratch / checkpoint.FILE
-    prompts = [one.prompt.to(backbone.device) for one in taught]
-    with (
-        torch.random.fork_rng(devices=[backbone.device] if backbone.device.type == "cuda" else []),
-        torch.enable_grad(),
-    ):
+    devices = [backbone.device] if backbone.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), torch.enable_grad():
         torch.manual_seed(taught[0].job.spec.seed)
         if checkpoint.load(state, {name: run}):
             progress(run.step)
         else:
-            _look(made, run, taught, prompts, backbone, room, [])
-        turns = [
-            batches(one.job.data.train, one.job.spec, _turns(run.step, i, len(taught))) for i, one in enumerate(taught)
-        ]
+            tuning.look(run, [])
+        turns = [batches(one.job.data.train, one.job.spec, _turns(run.step, i, n)) for i, one in enumerate(taught)]
         losses: list[Tensor] = []
         while run.step < recipe.steps:
-            i = run.step % len(taught)
-            run.through = lambda flat, prompt=prompts[i]: made(flat, prompt)
-            losses.append(step(backbone, [(taught[i].job, run, next(turns[i]))], room)[0][0])
+            i = run.step % n
+            run.through = partial(tuning.rows, i)
+            losses.append(step(backbone, [(taught[i].job, run, next(turns[i]))], tuning.room)[0][0])
             run.step += 1
             progress(1)
             if not run.step % recipe.evaluate_every or run.step == recipe.steps:
-                _look(made, run, taught, prompts, backbone, room, losses)
+                tuning.look(run, losses)
                 losses = []
                 run.cpu_seconds = run.cpu_seconds_before + time.process_time() - begun
                 checkpoint.save(state, {name: run})
@@ -100,41 +97,50 @@ def _turns(step: int, i: int, n: int) -> int:
     return step // n + (i < step % n)
 
 
-@torch.no_grad()
-def _look(  # noqa: PLR0917
-    made: Made,
-    run: Run,
-    taught: Sequence[Taught],
-    prompts: Sequence[Float[Tensor, "P s"]],
-    backbone: Backbone,
-    room: Room,
-    losses: Sequence[Tensor],
-) -> None:
-    """Score what the projector makes of each prompt on its selection split; keep the weights if they are the best."""
-    values = [loss.item() for loss in losses]
-    scores, costs = {}, []
-    for one, prompt in zip(taught, prompts, strict=True):
-        job = one.job
-        front = Entrant(made(run.vectors, prompt), job.spec.recipe.placement)
-        outcome = room.fit(
-            EVALUATION_BATCH,
-            lambda size, job=job, front=front: outcomes(
-                job.spec.task, backbone, job.readout, job.data.selection, [front], batch_size=size
-            )[0],
+@dataclass(frozen=True)
+class _Tuning:
+    """What does not change while a projector is tuned."""
+
+    made: Made
+    taught: Sequence[Taught]
+    backbone: Backbone
+    room: Room
+
+    def rows(self, i: int, flat: Float[Tensor, "N"]) -> Float[Tensor, "P t"]:
+        """Return what weights make of the i-th task's prompt."""
+        return self.made(flat, self.taught[i].prompt.to(self.backbone.device))
+
+    @torch.no_grad()
+    def look(self, run: Run, losses: Sequence[Tensor]) -> None:
+        """Score what is made of each prompt on its selection split; keep the weights if they are the best.
+
+        Raises:
+            RunError: a loss is not finite.
+        """
+        values = [loss.item() for loss in losses]
+        scores, costs = {}, []
+        for i, one in enumerate(self.taught):
+            job = one.job
+            front = Entrant(self.rows(i, run.vectors), job.spec.recipe.placement)
+            outcome = self.room.fit(
+                EVALUATION_BATCH,
+                lambda size, job=job, front=front: outcomes(
+                    job.spec.task, self.backbone, job.readout, job.data.selection, [front], batch_size=size
+                )[0],
+            )
+            scores[job.spec.task.name] = outcome.metrics[job.spec.task.metric]
+            costs.append(outcome.metrics["loss"])
+        if not all(math.isfinite(value) for value in (*values, *costs)):
+            raise RunError(f"the loss is not finite by step {run.step}", fix="lower the projector's learning_rate")
+        rank = (float(np.mean(list(scores.values()))), -float(np.mean(costs)))
+        run.history.append(
+            {
+                "step": run.step,
+                "train_loss": float(np.mean(values)) if values else None,
+                "selection_score": rank[0],
+                "selection_loss": -rank[1],
+                **{f"selection_score {name}": score for name, score in scores.items()},
+            }
         )
-        scores[job.spec.task.name] = outcome.metrics[job.spec.task.metric]
-        costs.append(outcome.metrics["loss"])
-    if not all(math.isfinite(value) for value in (*values, *costs)):
-        raise RunError(f"the loss is not finite by step {run.step}", fix="lower the projector's learning_rate")
-    rank = (float(np.mean(list(scores.values()))), -float(np.mean(costs)))
-    run.history.append(
-        {
-            "step": run.step,
-            "train_loss": float(np.mean(values)) if values else None,
-            "selection_score": rank[0],
-            "selection_loss": -rank[1],
-            **{f"selection_score {name}": score for name, score in scores.items()},
-        }
-    )
-    if run.step and rank > run.best_rank:  # the untrained start is shown, never chosen
-        run.best_rank, run.best = rank, run.vectors.detach().clone()
+        if run.step and rank > run.best_rank:  # the untrained start is shown, never chosen
+            run.best_rank, run.best = rank, run.vectors.detach().clone()

@@ -81,8 +81,7 @@ class Results:
 
     def missing(self) -> list[Spec]:
         """Return the specs the store has no artifact of, averages included; `inventory` counts the others per kind."""
-        averages = [one.score for one in self.choosing.averages()]
-        return [*self._reading.missing(), *(spec for spec in averages if not self.store.has(spec))]
+        return [*self._reading.missing(), *self.choosing.missing()]
 
     def inventory(self) -> pd.DataFrame:
         """Return per kind of artifact: asked, there, missing."""

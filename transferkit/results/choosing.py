@@ -94,6 +94,10 @@ class Choosing:
                 found += self._of_target(place, target.name, matrices, asked.top_k)
         return found
 
+    def missing(self) -> list[ScoreSpec]:
+        """Return the scores of averages the store has not."""
+        return [one.score for one in self.averages() if not self._reading.store.has(one.score)]
+
     def table(self, backbone: str) -> pd.DataFrame:
         """Return one row per indicator and k: score of the best of k, of their average, regret, hits, n_targets.
 

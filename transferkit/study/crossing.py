@@ -57,9 +57,9 @@ class Crossing:
     own: tuple[PromptSpec, ...]
     retrained: tuple[PromptSpec, ...]
     brought: tuple[PromptSpec, ...]
-    projectors: tuple[ProjectorSpec, ...]
-    projected: tuple[ProjectedSpec, ...]
-    scores: tuple[ScoreSpec, ...]
+    projectors: tuple[ProjectorSpec, ...] = ()
+    projected: tuple[ProjectedSpec, ...] = ()
+    scores: tuple[ScoreSpec, ...] = ()
 
 
 def crossing(study: Study, asked: Projection, target: Model) -> Crossing:
@@ -106,21 +106,10 @@ def crossing(study: Study, asked: Projection, target: Model) -> Crossing:
     own = prompts(recipe) if asked.own else ()
     short = _short(asked, recipe, len(tasks)) if asked.retrained else None
     retrained = prompts(short) if short is not None else ()
-    projectors = tuple(_projectors(asked, recipe, target, brought, own, train_on, study))
-    projected = tuple(_projected(projectors, brought, recipe, seeds))
-    found = Crossing(
-        origin,
-        target.spec.name,
-        tuple(wanted),
-        train_on,
-        asked.methods,
-        own,
-        retrained,
-        brought,
-        projectors,
-        projected,
-        (),
-    )
+    names = (origin, target.spec.name, tuple(wanted), train_on)
+    found = Crossing(*names, asked.methods, own, retrained, brought)
+    found = dataclasses.replace(found, projectors=tuple(_projectors(study, target, found, recipe)))
+    found = dataclasses.replace(found, projected=tuple(_projected(found.projectors, brought, recipe, seeds)))
     return dataclasses.replace(found, scores=tuple(_scores(study, target, found, recipe, asked)))
 
 
@@ -139,20 +128,12 @@ def _short(asked: Projection, recipe: Recipe, n_tasks: int) -> Recipe | None:
     )
 
 
-def _projectors(  # noqa: PLR0917
-    asked: Projection,
-    recipe: Recipe,
-    target: Model,
-    brought: tuple[PromptSpec, ...],
-    own: tuple[PromptSpec, ...],
-    train_on: tuple[str, ...],
-    study: Study,
-) -> Iterator[ProjectorSpec]:
-    seeds = tuple(dict.fromkeys(spec.seed for spec in brought))
+def _projectors(study: Study, target: Model, found: Crossing, recipe: Recipe) -> Iterator[ProjectorSpec]:
+    seeds = tuple(dict.fromkeys(spec.seed for spec in found.brought))
     tasks = {task.name: task for task in study.resolved_tasks}  # whole: the target may read what the source does not
-    native = {(spec.task.name, spec.seed): key(spec) for spec in own}
-    for method in asked.methods:
-        same = {"backbone": target.spec, "source_backbone": brought[0].backbone, "method": method}
+    native = {(spec.task.name, spec.seed): key(spec) for spec in found.own}
+    for method in found.methods:
+        same = {"backbone": target.spec, "source_backbone": found.brought[0].backbone, "method": method}
         if not isinstance(method, (PromptNet, ConstantMap, NormsMap)):
             yield ProjectorSpec(**same)  # words are the same for every seed
             continue
@@ -167,8 +148,8 @@ def _projectors(  # noqa: PLR0917
                     source=key(spec),
                     target=None if is_tuned else native[spec.task.name, seed],
                 )
-                for spec in brought
-                if spec.seed == seed and spec.task.name in train_on
+                for spec in found.brought
+                if spec.seed == seed and spec.task.name in found.train_on
             )
             yield ProjectorSpec(
                 **same,
