@@ -224,7 +224,7 @@ def _plan_text(
         f"training steps: {steps}, (prompt, example) pairs to score: {pairs}",
     ]
     if asked.retrieval is not None:
-        lines.append("averages of sources are scored after these: which they are shows once there are prompts")
+        lines.append("averages and mixtures of sources come after these: which they are shows once there are prompts")
     if assets:
         fix = catalogue.fetch_command([question.name], question.cache)
         lines.append(f"missing assets: {', '.join(assets)} → {fix}")

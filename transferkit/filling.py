@@ -1,6 +1,6 @@
 """Fill a store with all a study asks for, what can only be named once prompts are there included.
 
-Which averages of prompts are to be scored follows from indicators, which the making half does not know; so this one
+Which averages and mixtures are to be made follows from indicators, which the making half does not know; so this one
 step stands above both halves.
 """
 
@@ -13,6 +13,7 @@ from transferkit.backbones.loading import Device
 from transferkit.progress import Reporter
 from transferkit.results import Results
 from transferkit.run import Outcome
+from transferkit.specs import key
 from transferkit.store import Overwrite, Store
 from transferkit.study import STAGES, Stage, Study
 
@@ -32,7 +33,7 @@ class How(TypedDict, total=False):
 def fill(asked: Study, store: Store, **how: Unpack[How]) -> Outcome:
     """Make what a study asks for and the store lacks; killed and called again, it goes on where it stopped.
 
-    Options are those of `transferkit.run.fill`. Averages are scored last, where the study asks for some.
+    Options are those of `transferkit.run.fill`. Averages and mixtures come last, where the study asks for some.
 
     Raises:
         InputError: the study is not right, or an asset is not here; said before any model is loaded.
@@ -41,5 +42,7 @@ def fill(asked: Study, store: Store, **how: Unpack[How]) -> Outcome:
     outcome = run.fill(asked, store, **how)
     if "measure" not in how.get("stages", STAGES) or asked.retrieval is None:
         return outcome
-    averages = [average.score for average in Results(asked, store).choosing.averages()]
-    return outcome + run.fill(asked, store, **how, specs=averages)
+    blends = Results(asked, store).choosing.blends()
+    specs = {key(spec): spec for blend in blends for spec in (*blend.made_by, blend.score)}
+    late: How = {**how, "stages": ("project", "measure")}
+    return outcome + run.fill(asked, store, **late, specs=list(specs.values()))

@@ -78,12 +78,19 @@ class Lineage:
                 found[key(spec)] = f"imported from {spec.origin.file}"
             elif isinstance(spec, ProjectedSpec):
                 which = f" ({spec.projector[:SHOWN_DIGITS]})" if len(made_by[_path(spec)]) > 1 else ""
-                words = [f"{spec.method} from {spec.prompt.backbone}{which}", *_place(spec.placement)]
+                words = [f"{self._how(spec)}{which}", *_place(spec.placement)]
                 found[key(spec)] = ", ".join(words)
             else:
                 rivals = alike[spec.backbone, spec.task.name, spec.seed]
                 found[key(spec)] = ", ".join([*self._made(spec), *_differing(spec, rivals)])
         return found
+
+    def _how(self, spec: ProjectedSpec) -> str:
+        """Return how a prompt was brought, or on which tasks at once it was trained where it is of this backbone."""
+        projector = self._found.get(spec.projector)
+        if spec.prompt.backbone == spec.backbone.name and isinstance(projector, ProjectorSpec):
+            return " + ".join(lesson.task.name for lesson in projector.lessons)
+        return f"{spec.method} from {spec.prompt.backbone}"
 
     def _tasks(self, spec: AnyStored | ProjectorSpec) -> set[str]:
         if isinstance(spec, ProjectorSpec):

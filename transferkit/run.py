@@ -162,7 +162,8 @@ def fill(
             when memory runs out. Changes memory and speed, not numbers (beyond rounding).
         states_gb: disk space that rows of the blocks below late prompts may take in the store (8); computed once, they
             serve every epoch, seed, prompt and cell. Changes speed, not numbers (beyond rounding).
-        specs: instead of all the study asks for, on its backbones and tasks: averages that rest on what is measured.
+        specs: instead of all the study asks for, on its backbones and tasks: averages and mixtures, named by what is
+            measured.
 
     Raises:
         InputError: the study is not right, or an asset is not here; said before any model is loaded.

@@ -12,7 +12,8 @@ from scipy import stats
 from transferkit.artifacts import Score
 from transferkit.report.choosing_sections import choosing_section
 from transferkit.results import Results
-from transferkit.results.choosing import ALL, SPLIT, Choosing
+from transferkit.results.blends import ALL
+from transferkit.results.choosing import SPLIT, Choosing
 from transferkit.results.reading import Reading
 from transferkit.statistics import choose, random_regret, regret, same_group_regret, top_k_curves, wilson
 from transferkit.statistics.choosing import by_name
@@ -277,7 +278,7 @@ def test_an_average_of_fewer_targets_is_marked_and_never_called_the_best(tmp_pat
     def choosing():
         return Choosing(Reading(study, store), transfer=results.transfer, candidates=lambda _: [similar])
 
-    for one in choosing().averages():
+    for one in choosing().blends():
         assert (one.indicator, one.target) != ("euclidean_average", transfer.targets[1])
         score = 0.9 if one.indicator != ALL else 0.6
         store.put(one.score, Score({"accuracy": score, "macro_f1": score}, None), meta={})

@@ -1,8 +1,7 @@
-"""Explaining. The section about choosing a source: how good the best of a few is, or their average."""
+"""Explaining. The section about choosing a source: how good the best of a few is, or one prompt made of them."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ COLUMNS = {
     "best_of_k": "best of them, %",
     "average": "their average, %",
     "averaged": "averages of",
+    "mixture": "one trained on all of them, %",
+    "mixed": "trained for",
     "regret": "regret, %",
     "hits": "hits",
     "n_targets": "targets",
@@ -35,6 +36,13 @@ _AVERAGES = (
     " (Vu et al. 2022), blank where the study does not ask for it; there is none for a target to which one of the k is"
     " not above zero by the indicator, and an average of fewer targets, marked so, is not to be compared with others."
 )
+
+
+_MIXTURES = (
+    " One trained on all of them: a prompt tuned on the k sources' training data in turn, without the target's, for as"
+    " many steps as a task's own prompt takes, and so at its price."
+)
+_SHOWN = {"average": ("averaged", "n_averaged"), "mixture": ("mixed", "n_mixed")}  # of how many targets, in words
 
 
 def choosing_section(results: Results) -> Section | None:
@@ -49,7 +57,8 @@ def choosing_section(results: Results) -> Section | None:
 
 def _of_backbone(results: Results, backbone: str, curves: list[TopK]) -> list[Part]:
     table = results.choosing.table(backbone)
-    has_averages = bool(table["average"].notna().any())
+    has = {how: bool(table[how].notna().any()) for how in _SHOWN}
+    hidden = {name for how, (said, _) in _SHOWN.items() if not has[how] for name in (how, said)}
     keys = tuple(dict.fromkeys((*results.transfer(backbone).keys, *" ".join(table["keys"].dropna()).split())))
     return [
         Text(heading=backbone, body=_sentence(results, backbone, table)),
@@ -67,15 +76,15 @@ def _of_backbone(results: Results, backbone: str, curves: list[TopK]) -> list[Pa
         ),
         Table(
             name=f"choosing-{slug(backbone)}",
-            title=f"The best of k sources, and their average, {backbone}",
+            title=f"The best of k sources, and one prompt made of them, {backbone}",
             caption=f"Mean scores over targets, for k up to {SHOWN_K}. Best of them: all k are tried on the target with"
             f" its labels, and the best one counts; {_how(table)}. The oracle tries all foreign sources likewise."
-            f"{_AVERAGES if has_averages else ''} Regret and hits (targets whose best source is among the k) are"
-            " in-sample. Needs: what has to be there for the target; a prompt costs its training, a pass one forward"
-            " pass over an empty text.",
+            f"{_AVERAGES if has['average'] else ''}{_MIXTURES if has['mixture'] else ''}"
+            " Regret and hits (targets whose best source is among the k) are in-sample. Needs: what has to be there for"
+            " the target; a prompt costs its training, a pass one forward pass over an empty text.",
             frame=_shown(table),
-            columns={n: w for n, w in COLUMNS.items() if has_averages or n not in ("average", "averaged")},
-            percent=("best_of_k", "average", "regret"),
+            columns={name: words for name, words in COLUMNS.items() if name not in hidden},
+            percent=("best_of_k", "average", "mixture", "regret"),
             snippet=snippet(results, f'results.choosing.table("{backbone}")'),
             keys=keys,
         ),
@@ -89,21 +98,17 @@ def _how(table: pd.DataFrame) -> str:
     return "chosen and scored on the same examples, as answers are not known, so too high"
 
 
-def _most_averaged(table: pd.DataFrame) -> int:
-    """Return of how many targets the averages are that count all of them."""
-    return int(table["n_averaged"].max())
-
-
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
     few = table[(table["k"] <= SHOWN_K) | table["best_of_k"].isna()]
-    averaged = []
-    if few["average"].notna().any():
-        most = _most_averaged(table)
-        for average, n in zip(few["average"], few["n_averaged"], strict=True):
-            is_there = not math.isnan(average)
-            averaged.append((f"{int(n)} targets" if n == most else f"only {int(n)} of {most}") if is_there else None)
-    said = few.assign(averaged=averaged or None)
+    said = few.assign(**{name: _of_how_many(few, how, counted) for how, (name, counted) in _SHOWN.items()})
     return said.assign(indicator=few["indicator"].str.replace("_", " "), hits=few["hits"].round(1))
+
+
+def _of_how_many(table: pd.DataFrame, how: str, counted: str) -> pd.Series[str]:
+    """Return of how many targets each average or mixture is, said where it is fewer than of the others."""
+    numbers = table[counted].fillna(0).astype(int)
+    words = numbers.map(lambda n: f"{n} targets" if n == numbers.max() else f"only {n} of {numbers.max()}")
+    return words.where(table[how].notna(), None)
 
 
 def _sentence(results: Results, backbone: str, table: pd.DataFrame) -> str:
@@ -119,10 +124,11 @@ def _sentence(results: Results, backbone: str, table: pd.DataFrame) -> str:
         if len(own)
         else f" ({_how(table)})."
     )
-    averaged = table.dropna(subset=["average"])
-    averaged = averaged[averaged["n_averaged"] == _most_averaged(table)] if len(averaged) else averaged
-    if len(averaged):
-        one = averaged.sort_values("average").iloc[-1]
-        named = f"{str(one['indicator']).replace('_', ' ')}, k = {int(one['k'])}, named after the fact"
-        text += f" The best average ({named}) scores {percent(float(one['average']))}."
+    for how, (_, counted) in _SHOWN.items():
+        there = table.dropna(subset=[how])
+        whole = there[there[counted] == table[counted].max()]
+        if len(whole):
+            one = whole.sort_values(how).iloc[-1]
+            named = f"{str(one['indicator']).replace('_', ' ')}, k = {int(one['k'])}, named after the fact"
+            text += f" The best {how} ({named}) scores {percent(float(one[how]))}."
     return text

@@ -80,7 +80,7 @@ class Results:
         return all(isinstance(spec, (ImportedPromptSpec, ImportedScoreSpec)) for spec in self._reading.specs)
 
     def missing(self) -> list[Spec]:
-        """Return the specs the store has no artifact of, averages included; `inventory` counts the others per kind."""
+        """Return the specs the store has no artifact of, scores of blends included; `inventory` counts the others."""
         return [*self._reading.missing(), *self.choosing.missing()]
 
     def inventory(self) -> pd.DataFrame:

@@ -1,57 +1,36 @@
 """Explaining. Which source should a target begin from? What each way to choose one comes to, and what it costs.
 
-The protocol of Vu et al. 2022 (SPoT, section 4.3): the best of the k sources an indicator ranks highest, and their
-average weighted by what it says of them, beside an oracle that knows the scores and picks that know nothing. Beyond it:
-the best of several is chosen on one half of the examples and scored on the other, or it would be too high.
+The protocol of Vu et al. 2022 (SPoT, section 4.3): the best of the k sources an indicator ranks highest, and one
+prompt made of them (`blends.py`), beside an oracle that knows the scores and picks that know nothing. Beyond it: the
+best of several is chosen on one half of the examples and scored on the other, or it would be too high.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.errors import InputError, nearest
 from transferkit.indicators import BY_NAME
 from transferkit.matrices import Matrix
+from transferkit.results.blends import ALL, Blend, Blends, keys_of
 from transferkit.results.reading import Reading
 from transferkit.results.scores import answers
 from transferkit.shapes import FloatArray
-from transferkit.specs import AnyScoreSpec, PromptSpec, ScoreSpec, key
-from transferkit.specs.mixing import mean_prompt, weighted_prompt
+from transferkit.specs import AnyScoreSpec, ScoreSpec
 from transferkit.statistics import TopK, scores_of, top_k_curves
 from transferkit.statistics.top_k import Halves, cross_fitted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL = "mean of all foreign prompts"
-DIGITS = 6  # of a weight: the same average has the same name wherever it is computed
 SPLIT = 0  # which of the ways to halve the examples: the same for all sources of a target
 ASKED = ("backbone", "indicator", "k")
 BEST = ("best_of_k", "in_sample", "is_cross_fitted")
-COLUMNS = (*ASKED, *BEST, "average", "n_averaged", "regret", "hits", "n_targets", "needs", "keys")
-
-
-@dataclass(frozen=True)
-class Average:
-    """A weighted mean of sources for one target.
-
-    Attributes:
-        backbone, target, seed: where, for what, of which seed's prompts.
-        indicator: what ranked them; `ALL` for all of them alike.
-        k: how many there are.
-        score: what is measured of it.
-    """
-
-    backbone: str
-    indicator: str
-    k: int
-    target: str
-    seed: int
-    score: ScoreSpec
+BLENDS = {"average": "n_averaged", "mixture": "n_mixed"}  # and over how many targets each is
+COLUMNS = (*ASKED, *BEST, *chain(*BLENDS.items()), "regret", "hits", "n_targets", "needs", "keys")
 
 
 class Choosing:
@@ -74,44 +53,32 @@ class Choosing:
         """Return for every indicator, and for picks that know nothing, what the best of k sources scores."""
         return top_k_curves(self._transfer(backbone), self._candidates(backbone))
 
-    def averages(self, backbone: str | None = None) -> list[Average]:
-        """Return the averages the study asks for, as far as their prompts are there; none where it asks for none.
+    def blends(self, backbone: str | None = None) -> list[Blend]:
+        """Return the averages and mixtures the study asks for, as far as their prompts are there.
 
         Raises:
             InputError: it names an indicator there is not.
         """
-        asked = getattr(self._reading.question, "retrieval", None)
-        if asked is None:
-            return []
-        for name in asked.indicators:
-            if name not in BY_NAME:
-                raise InputError(f"retrieval: unknown indicator {name!r}", fix=nearest(name, list(BY_NAME)))
-        found: list[Average] = []
-        for place in (backbone,) if backbone else asked.backbones or self._reading.backbones:
-            known = {matrix.name: matrix for matrix in self._candidates(place)}
-            matrices = [known[name] for name in asked.indicators if name in known]
-            for target in self._reading.tasks_on(place):
-                found += self._of_target(place, target.name, matrices, asked.top_k)
-        return found
+        return Blends(self._reading, self._candidates).find(backbone)
 
     def missing(self) -> list[ScoreSpec]:
-        """Return the scores of averages the store has not."""
-        return [one.score for one in self.averages() if not self._reading.store.has(one.score)]
+        """Return the scores of averages and mixtures the store has not."""
+        return [one.score for one in self.blends() if not self._reading.store.has(one.score)]
 
     def table(self, backbone: str) -> pd.DataFrame:
-        """Return one row per indicator and k: score of the best of k, of their average, regret, hits, n_targets.
+        """Return one row per indicator and k: score of the best of k, of average and mixture, regret, hits, n_targets.
 
         The best of k is chosen on one half of the examples and scored on the other, see `cross_fitted`; `in_sample` is
         chosen and scored on the same, and so are regret and hits. Where answers are not known, both are in-sample, and
         `is_cross_fitted` is false. Scores are means over the same `n_targets` targets, but averages over `n_averaged`:
-        a target whose best k are not all alike to it, by a value above zero, has none. Averages that were not measured
-        are blank. The oracle, which tries all foreign sources, has k = 1.
+        a target whose best k are not all alike to it, by a value above zero, has none; mixtures over `n_mixed`. What
+        was not measured is blank. The oracle, which tries all foreign sources, has k = 1.
         """
         import pandas as pd
 
-        averaged: dict[tuple[str, int], list[Average]] = {}
-        for one in self.averages(backbone):
-            averaged.setdefault((one.indicator, one.k), []).append(one)
+        blends: dict[tuple[str, int], list[Blend]] = {}
+        for one in self.blends(backbone):
+            blends.setdefault((one.indicator, one.k), []).append(one)
         rows, curves, halves = [], self.curves(backbone), self._halves(backbone)
         honest = halves and cross_fitted(self._transfer(backbone), self._candidates(backbone), curves, halves)
         is_honest = {"is_cross_fitted": honest is not None}
@@ -120,10 +87,10 @@ class Choosing:
             for i, k in enumerate(curve.k):
                 row = {"indicator": curve.name, "k": int(k), "best_of_k": best[i], "in_sample": curve.score[i]}
                 row |= {**is_honest, "regret": curve.regret[i], "hits": curve.hits[i], "n_targets": curve.n_targets}
-                rows.append({**row, "needs": _needs(curve.name), **self._mean(averaged.get((curve.name, int(k)), []))})
-        for (name, k), several in averaged.items():
+                rows.append({**row, "needs": _needs(curve.name), **self._means(blends.get((curve.name, int(k)), []))})
+        for (name, k), several in blends.items():
             if name == ALL:
-                row = {"indicator": ALL, "k": k, **self._mean(several), "needs": "nothing"}
+                row = {"indicator": ALL, "k": k, **self._means(several), "needs": "nothing"}
                 rows.append({**row, "n_targets": len({one.target for one in several})})
         if curves:
             score = honest.oracle if honest else curves[0].oracle
@@ -133,32 +100,6 @@ class Choosing:
         return pd.DataFrame(rows, columns=COLUMNS[1:]).assign(backbone=backbone)[list(COLUMNS)]
 
     # --- details -----------------------------------------------------------------------------------------------------
-    def _of_target(self, backbone: str, target: str, matrices: list[Matrix], ks: tuple[int, ...]) -> list[Average]:
-        (like, *_rest) = [s for s in self._reading.measured_on(backbone, target) if isinstance(s, ScoreSpec)] or [None]
-        prompts = {
-            (spec.task.name, spec.seed): spec
-            for spec in self._reading.prompts
-            if isinstance(spec, PromptSpec) and spec.backbone.name == backbone and spec.task.name != target
-        }
-        if like is None or not prompts or any(not self._reading.store.has(spec) for spec in prompts.values()):
-            return []
-        names = tuple(dict.fromkeys(name for name, _ in prompts))
-        ways: list[tuple[str, int, dict[str, float]]] = [(ALL, len(names), dict.fromkeys(names, 1.0))]
-        for matrix in matrices:
-            values = dict(zip(matrix.sources, matrix.values[:, matrix.targets.index(target)], strict=True))
-            for k in ks:
-                if (weights := _weights({name: values[name] for name in names}, k)) is not None:
-                    ways.append((matrix.name, k, weights))
-        found = []
-        for indicator, k, weights in ways:
-            for seed in sorted({seed for _, seed in prompts}):
-                sources = [prompts[name, seed].source for name in weights]
-                similar = list(weights.values())
-                mixed = mean_prompt(sources) if indicator == ALL else weighted_prompt(sources, similar)
-                score = ScoreSpec(source=mixed, backbone=like.backbone, readout=like.readout, task=like.task)
-                found.append(Average(backbone, indicator, k, target, seed, score))
-        return found
-
     def _halves(self, backbone: str) -> Halves | None:
         """Return what every foreign cell scores on either half of its examples; None where some answers are unknown."""
         transfer, tasks = self._transfer(backbone), self._reading.tasks_on(backbone)
@@ -179,25 +120,17 @@ class Choosing:
             found[:, i, j], share[j] = scores.mean(axis=1), is_first.mean()
         return Halves(found[0], found[1], share)
 
-    def _mean(self, several: list[Average]) -> dict[str, object]:
+    def _means(self, several: list[Blend]) -> dict[str, object]:
         """Return the mean over targets and seeds, NaN unless all of it is measured, and over how many targets it is."""
-        scores: dict[str, list[AnyScoreSpec]] = {}
-        for one in several:
-            scores.setdefault(one.target, []).append(one.score)
-        cells: FloatArray = np.array([self._reading.mean(specs).value for specs in scores.values()])
-        found = {"average": float(cells.mean()) if len(cells) else float("nan"), "n_averaged": len(cells)}
-        return {**found, "keys": _keys(several)}
-
-
-def _weights(values: dict[str, float], k: int) -> dict[str, float] | None:
-    """Return the k largest values as weights that sum to one, rounded; None where too few are known or above zero."""
-    if len(values) < k or any(np.isnan(value) for value in values.values()):
-        return None
-    best = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:k]
-    if any(value <= 0 for _, value in best):
-        return None
-    total = sum(value for _, value in best)
-    return {name: round(value / total, DIGITS) for name, value in best}
+        found: dict[str, object] = {"keys": keys_of(several)}
+        for how, counted in BLENDS.items():
+            scores: dict[str, list[AnyScoreSpec]] = {}
+            for one in several:
+                if one.how == how:
+                    scores.setdefault(one.target, []).append(one.score)
+            cells: FloatArray = np.array([self._reading.mean(specs).value for specs in scores.values()])
+            found |= {how: float(cells.mean()) if len(cells) else float("nan"), counted: len(cells)}
+        return found
 
 
 def _needs(name: str) -> str:
@@ -205,7 +138,3 @@ def _needs(name: str) -> str:
     if name not in BY_NAME:
         return "groups of tasks" if "group" in name else "nothing"
     return "both prompts" if BY_NAME[name].reads == "prompt" else "both prompts, and a pass of the backbone for each"
-
-
-def _keys(several: list[Average]) -> str:
-    return " ".join(key(one.score) for one in several)

@@ -1,0 +1,136 @@
+"""Explaining. One prompt made of several sources for a target: which ones a study asks for.
+
+Vu et al. 2022 (SPoT, section 4.3): the k sources an indicator ranks highest are averaged, weighted by what it says of
+them, or one prompt is trained on the data of all of them. Deviation: their mixture holds the target's data too; here
+the target is not seen, so that a mixture stands beside the others without training on it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from transferkit.errors import InputError, nearest
+from transferkit.indicators import BY_NAME
+from transferkit.matrices import Matrix
+from transferkit.results.reading import Reading
+from transferkit.specs import MixedPrompt, ProjectedPrompt, PromptSpec, ScoreSpec, Spec, key
+from transferkit.specs.mixing import mean_prompt, weighted_prompt
+from transferkit.study import Retrieval
+from transferkit.study.mixture import mixture
+
+ALL = "all foreign prompts"
+How = Literal["average", "mixture"]
+DIGITS = 6  # of a weight: the same average has the same name wherever it is computed
+
+
+@dataclass(frozen=True)
+class Blend:
+    """One prompt made of several sources.
+
+    Attributes:
+        how: "average" of their rows, or "mixture" of their data.
+        backbone, target, seed: where, for what, of which seed's prompts.
+        indicator: what ranked them; `ALL` for all of them alike.
+        k: how many there are.
+        score: what is measured of it.
+        made_by: what has to be made before that.
+    """
+
+    how: How
+    backbone: str
+    indicator: str
+    k: int
+    target: str
+    seed: int
+    score: ScoreSpec
+    made_by: tuple[Spec, ...] = ()
+
+
+class Blends:
+    """What a study's `retrieval` asks for.
+
+    Args:
+        reading: the store.
+        candidates: gives a backbone's indicators.
+    """
+
+    def __init__(self, reading: Reading, candidates: Callable[[str], list[Matrix]]) -> None:
+        self._reading = reading
+        self._candidates = candidates
+
+    def find(self, backbone: str | None = None) -> list[Blend]:
+        """Return the blends the study asks for, as far as their prompts are there; none where it asks for none.
+
+        Raises:
+            InputError: it names an indicator there is not.
+        """
+        asked: Retrieval | None = getattr(self._reading.question, "retrieval", None)
+        if asked is None:
+            return []
+        for name in asked.indicators:
+            if name not in BY_NAME:
+                raise InputError(f"retrieval: unknown indicator {name!r}", fix=nearest(name, list(BY_NAME)))
+        found: list[Blend] = []
+        for place in (backbone,) if backbone else asked.backbones or self._reading.backbones:
+            known = {matrix.name: matrix for matrix in self._candidates(place)}
+            matrices = [known[name] for name in asked.indicators if name in known]
+            for target in self._reading.tasks_on(place):
+                found += self._of_target(place, target.name, matrices, asked)
+        return found
+
+    def _of_target(self, backbone: str, target: str, matrices: list[Matrix], asked: Retrieval) -> Iterator[Blend]:
+        (like, *_rest) = [s for s in self._reading.measured_on(backbone, target) if isinstance(s, ScoreSpec)] or [None]
+        prompts = {
+            (spec.task.name, spec.seed): spec
+            for spec in self._reading.prompts
+            if isinstance(spec, PromptSpec) and spec.backbone.name == backbone and spec.task.name != target
+        }
+        if like is None or not prompts or any(not self._reading.store.has(spec) for spec in prompts.values()):
+            return
+        names = tuple(dict.fromkeys(name for name, _ in prompts))
+        choices = list(_choices(names, target, matrices, asked))
+        for seed in sorted({seed for _, seed in prompts}):
+            for how, indicator, values in choices:
+                made_by, source = _made(how, [prompts[name, seed] for name in values], list(values.values()))
+                score = ScoreSpec(source=source, backbone=like.backbone, readout=like.readout, task=like.task)
+                yield Blend(how, backbone, indicator, len(values), target, seed, score, made_by)
+
+
+def _choices(
+    names: Sequence[str], target: str, matrices: Sequence[Matrix], asked: Retrieval
+) -> Iterator[tuple[How, str, dict[str, float]]]:
+    """Yield which sources are made one, by what, and what that says of them, from the best on."""
+    yield "average", ALL, dict.fromkeys(names, 1.0)
+    if asked.mixtures:
+        yield "mixture", ALL, dict.fromkeys(names, 1.0)
+    for matrix in matrices:
+        values = dict(zip(matrix.sources, matrix.values[:, matrix.targets.index(target)], strict=True))
+        said = sorted(((name, float(values[name])) for name in names), key=lambda item: (-item[1], item[0]))
+        if any(np.isnan(value) for _, value in said):
+            continue
+        for k in asked.top_k:
+            if len(said) >= k and said[k - 1][1] > 0:
+                yield "average", matrix.name, dict(said[:k])
+        for k in asked.mixtures:
+            if len(said) >= k:
+                yield "mixture", matrix.name, dict(said[:k])
+
+
+def _made(
+    how: How, prompts: Sequence[PromptSpec], values: Sequence[float]
+) -> tuple[tuple[Spec, ...], MixedPrompt | ProjectedPrompt]:
+    """Return what makes several prompts one, and the one as a source."""
+    if how == "mixture":
+        fitted, prompt = mixture(prompts)
+        return (fitted, prompt), prompt.source
+    sources = [spec.source for spec in prompts]
+    if len(set(values)) == 1:
+        return (), mean_prompt(sources)
+    return (), weighted_prompt(sources, [round(value / sum(values), DIGITS) for value in values])
+
+
+def keys_of(several: list[Blend]) -> str:
+    """Return the keys of scores, as tables hold them."""
+    return " ".join(key(one.score) for one in several)

@@ -1,0 +1,37 @@
+"""Shelf. A prompt trained on several tasks at once: what is fitted, and what it is as a source.
+
+It is the constant prompt of `ConstantMap`, from a backbone to itself: tuned on all its tasks in turn, for as many steps
+as a prompt of one task.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from transferkit.specs import ConstantMap, Lesson, ProjectedSpec, ProjectorSpec, PromptSpec, key
+
+
+def mixture(prompts: Sequence[PromptSpec]) -> tuple[ProjectorSpec, ProjectedSpec]:
+    """Return the specs of one prompt trained on the tasks of several.
+
+    Args:
+        prompts: of one backbone, recipe and seed, each of its own task; their order does not matter.
+    """
+    first, *_ = ordered = sorted(prompts, key=lambda spec: spec.task.name)
+    recipe = dataclasses.replace(first.recipe, early_step=None, patience=None)
+    made = ProjectorSpec(
+        backbone=first.backbone,
+        source_backbone=first.backbone,
+        method=ConstantMap(objective="tasks", steps=recipe.steps, evaluate_every=recipe.evaluate_every),
+        lessons=tuple(Lesson(task=spec.task, source=key(spec)) for spec in ordered),
+        readout=first.readout,
+        recipe=recipe,
+        seed=first.seed,
+    )
+    prompt = ProjectedSpec(
+        backbone=first.backbone,
+        projector=key(made),
+        method=made.method.name,
+        prompt=first.source,
+        placement=recipe.placement,
+    )
+    return made, prompt
