@@ -15,6 +15,7 @@ from transferkit.specs import (
     BackboneSpec,
     EmbeddingReadout,
     ImportedPromptSpec,
+    MixtureSpec,
     Placement,
     ProjectedPrompt,
     ProjectedSpec,
@@ -27,7 +28,7 @@ from transferkit.store import Store
 from transferkit.study.question import WITHOUT_FIELDS
 from transferkit.tasks.base import Task
 
-LEADS = (PromptSpec, ProjectedSpec, ImportedPromptSpec)  # which of the same rows stands for the others
+LEADS = (PromptSpec, MixtureSpec, ProjectedSpec, ImportedPromptSpec)  # which of the same rows stands for the others
 IMPORTED = {"peft": Placement()}  # where imported prompts enter, by collection; of other files it is not known
 
 
@@ -37,7 +38,7 @@ class Candidate:
 
     Attributes:
         spec: names it in the store.
-        task, seed: what it was trained for.
+        task, seed: what it was trained for; of several tasks their names.
         placement: where it enters.
         how: what else tells it from other prompts of its task, in words.
         saw: the tasks it was made with, at whatever remove: as a projector's lessons, or by the prompt it began as.
@@ -246,6 +247,8 @@ def _default_readout(name: str, spec: BackboneSpec) -> ReadoutSpec:
 def _candidate(spec: AnyStored, lineage: Lineage, how: str) -> Candidate | None:
     if isinstance(spec, ProjectedSpec):
         task, seed, placement = spec.prompt.task, spec.prompt.seed, spec.placement
+    elif isinstance(spec, MixtureSpec):
+        task, seed, placement = spec.name, spec.seed, spec.recipe.placement
     else:
         task, seed = spec.task.name, spec.seed
         placement = spec.recipe.placement if isinstance(spec, PromptSpec) else IMPORTED.get(spec.origin.collection)

@@ -79,10 +79,14 @@ def fill(
 
     asked, store = question.study(), Store(question.store)
     from transferkit import filling, run  # brings torch: a mistyped name is answered before
+    from transferkit.results import Results
 
     lacking = _lacking(asked, store, before=stages[0])
     if dry_run:
-        todo = run.plan(asked, store, stages=stages, overwrite=how.policy, device=how.device)
+        todo = [run.plan(asked, store, stages=stages, overwrite=how.policy, device=how.device)]
+        if "measure" in stages:
+            late = Results(asked, store).choosing.specs()
+            todo.append(run.plan(asked, store, overwrite=how.policy, device=how.device, specs=late))
         typer.echo(_plan_text(question, asked, todo, lacking, as_json=as_json))
         return
     for stage, missing in lacking.items():
@@ -127,11 +131,11 @@ def analyze(question: Question, out: Path, *, partial: bool) -> None:
     asked = question.study()
     report.check_folder(out / asked.name)
     results = Results(asked, Store(question.store))
-    missing, n_asked = results.missing(), len(list(asked.specs()))
-    if len(missing) == n_asked or (missing and not partial):
+    missing, is_empty = results.missing(), not any(results.store.has(spec) for spec in asked.specs())
+    if is_empty or (missing and not partial):
         raise InputError(
-            f"{len(missing)} of {n_asked} artifacts of {asked.name} are missing from {question.store}",
-            fix=_how_to_fill(question, asked, is_empty=len(missing) == n_asked),
+            f"{len(missing)} of {len(results.specs)} artifacts of {asked.name} are missing from {question.store}",
+            fix=_how_to_fill(question, asked, is_empty=is_empty),
         )
     publish(results, out / asked.name, chapters.chapters_of(asked.name))
     say(f"In Python: {question.python('results = tk.Results(study, store); print(results.own_scores())')}")
@@ -203,27 +207,32 @@ def _lacking(asked: "Study", store: "Store", *, before: "Stage") -> "dict[Stage,
 
 
 def _plan_text(
-    question: Question, asked: "Study", todo: "Plan", lacking: "dict[Stage, list[Spec]]", *, as_json: bool
+    question: Question, asked: "Study", todo: "Sequence[Plan]", lacking: "dict[Stage, list[Spec]]", *, as_json: bool
 ) -> str:
     """Return what is missing: artifacts, what earlier steps should have made, and assets of the catalogue."""
     from transferkit import catalogue, named
 
-    counts = {kind: sum(len(group.specs) for group in groups) for kind, groups in todo.groups.items()}
+    first, late = todo[0], todo[1:]
+    groups = {kind: [group for plan in todo for group in plan.groups[kind]] for kind in first.groups}
+    counts = {kind: sum(len(group.specs) for group in several) for kind, several in groups.items()}
     counts["prompts"] += len(lacking.get("train", ()))
     for kind in ("projectors", "projected", "started"):  # not said of studies that have none
         if not asked.projections:
             del counts[kind]
+    if asked.retrieval is None:
+        del counts["mixtures"]
+    n_present = sum(plan.n_present for plan in todo)
     assets = catalogue.missing(named.assets_of(asked), question.cache)
     if as_json:
-        return json.dumps({"missing": counts, "present": todo.n_present, "missing_assets": assets})
-    steps = sum(group.units for group in (*todo.prompts, *todo.projectors, *todo.started))
-    pairs = sum(group.units for group in todo.scores)
+        return json.dumps({"missing": counts, "present": n_present, "missing_assets": assets})
+    trained = (group for kind in ("prompts", "mixtures", "projectors", "started") for group in groups[kind])
+    steps, pairs = sum(group.units for group in trained), sum(group.units for group in groups["scores"])
     lines = [
-        f"present: {todo.n_present}",
+        f"present: {n_present}",
         *(f"missing {kind}: {n}" for kind, n in counts.items()),
         f"training steps: {steps}, (prompt, example) pairs to score: {pairs}",
     ]
-    if asked.retrieval is not None:
+    if asked.retrieval is not None and not any(plan.n_missing + plan.n_present for plan in late):
         lines.append("averages and mixtures of sources come after these: which they are shows once there are prompts")
     if assets:
         fix = catalogue.fetch_command([question.name], question.cache)

@@ -142,7 +142,7 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
     """Write a stored prompt, or one of a file, and return its shape."""
     from transferkit import interop
     from transferkit.artifacts import Prompt
-    from transferkit.specs import ImportedPromptSpec, ProjectedSpec, PromptSpec
+    from transferkit.specs import ImportedPromptSpec, MixtureSpec, ProjectedSpec, PromptSpec
 
     is_array, peft_type = to.suffix.lower() in interop.ARRAYS, None
     if Path(source).exists():
@@ -156,7 +156,7 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
     else:
         kept = existing(store)
         spec = kept.find(source)
-        if not isinstance(spec, (PromptSpec, ImportedPromptSpec, ProjectedSpec)):
+        if not isinstance(spec, (PromptSpec, MixtureSpec, ImportedPromptSpec, ProjectedSpec)):
             kind = spec.kind.replace("_", " ")
             raise InputError(f"{source} holds no prompt (kind: {kind})", fix="transferkit ls --kind prompt")
         found = kept.get(spec)

@@ -13,13 +13,12 @@ from transferkit.backbones.loading import Device
 from transferkit.progress import Reporter
 from transferkit.results import Results
 from transferkit.run import Outcome
-from transferkit.specs import key
 from transferkit.store import Overwrite, Store
 from transferkit.study import STAGES, Stage, Study
 
 
 class How(TypedDict, total=False):
-    """Options of `transferkit.run.fill`, where they are explained."""
+    """Options of `transferkit.run.fill` without `specs`, explained there."""
 
     stages: Sequence[Stage]
     overwrite: Overwrite
@@ -33,16 +32,15 @@ class How(TypedDict, total=False):
 def fill(asked: Study, store: Store, **how: Unpack[How]) -> Outcome:
     """Make what a study asks for and the store lacks; killed and called again, it goes on where it stopped.
 
-    Options are those of `transferkit.run.fill`. Averages and mixtures come last, where the study asks for some.
+    Options are those of `transferkit.run.fill`, but for `specs`. Averages and mixtures come last, where the study asks
+    for some.
 
     Raises:
         InputError: the study is not right, or an asset is not here; said before any model is loaded.
         StoreError: the store cannot be written.
     """
-    outcome = run.fill(asked, store, **how)
+    outcome = run.fill(asked, store, **how, specs=None)
     if "measure" not in how.get("stages", STAGES) or asked.retrieval is None:
         return outcome
-    blends = Results(asked, store).choosing.blends()
-    specs = {key(spec): spec for blend in blends for spec in (*blend.made_by, blend.score)}
-    late: How = {**how, "stages": ("project", "measure")}
-    return outcome + run.fill(asked, store, **late, specs=list(specs.values()))
+    late: How = {**how, "stages": ("train", "measure")}
+    return outcome + run.fill(asked, store, **late, specs=Results(asked, store).choosing.specs())

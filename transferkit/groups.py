@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from transferkit.specs import (
     InfluenceSpec,
     Majority,
+    MixtureSpec,
     ProjectorSpec,
     PromptInitial,
     PromptSpec,
@@ -42,7 +43,7 @@ def count_units(specs: Sequence[Spec], n_examples: Callable[[Task], int]) -> int
     """Return how much work specs of one kind are: optimiser steps, or (prompt, example) pairs."""
     total = 0
     for spec in specs:
-        if isinstance(spec, PromptSpec):
+        if isinstance(spec, (PromptSpec, MixtureSpec)):
             total += spec.recipe.steps
         elif isinstance(spec, ProjectorSpec):
             total += spec.method.steps if isinstance(spec.method, Tuned) and spec.readout is not None else 1

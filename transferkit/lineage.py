@@ -1,12 +1,12 @@
 """Shelf. What stored prompts come from: which tasks went into them, and words that tell those of one task apart."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from transferkit.specs import (
     ConstantMap,
     ImportedPromptSpec,
+    MixtureSpec,
     Placement,
     ProjectedInitial,
     ProjectedSpec,
@@ -18,7 +18,8 @@ from transferkit.specs import (
     key,
 )
 
-AnyStored = PromptSpec | ProjectedSpec | ImportedPromptSpec
+AnyStored = PromptSpec | MixtureSpec | ProjectedSpec | ImportedPromptSpec
+Trained = PromptSpec | MixtureSpec
 KINDS = ("prompt", "projector")  # what a store must be asked for
 SHOWN_DIGITS = 8  # of a key among words
 
@@ -65,11 +66,11 @@ class Lineage:
 
     def words(self, specs: Sequence[AnyStored]) -> dict[str, str]:
         """Return by key what tells prompts from others of their backbone, task and seed; "" where nothing need."""
-        alike: dict[tuple[object, ...], list[PromptSpec]] = {}
+        alike: dict[tuple[object, ...], list[Trained]] = {}
         made_by: dict[tuple[object, ...], set[str]] = {}
         for spec in specs:
-            if isinstance(spec, PromptSpec):
-                alike.setdefault((spec.backbone, spec.task.name, spec.seed), []).append(spec)
+            if isinstance(spec, Trained):
+                alike.setdefault((spec.backbone, _names(spec), spec.seed), []).append(spec)
             elif isinstance(spec, ProjectedSpec):
                 made_by.setdefault(_path(spec), set()).add(spec.projector)
         found: dict[str, str] = {}
@@ -78,26 +79,19 @@ class Lineage:
                 found[key(spec)] = f"imported from {spec.origin.file}"
             elif isinstance(spec, ProjectedSpec):
                 which = f" ({spec.projector[:SHOWN_DIGITS]})" if len(made_by[_path(spec)]) > 1 else ""
-                words = [f"{self._how(spec)}{which}", *_place(spec.placement)]
+                words = [f"{spec.method} from {spec.prompt.backbone}{which}", *_place(spec.placement)]
                 found[key(spec)] = ", ".join(words)
             else:
-                rivals = alike[spec.backbone, spec.task.name, spec.seed]
+                rivals = alike[spec.backbone, _names(spec), spec.seed]
                 found[key(spec)] = ", ".join([*self._made(spec), *_differing(spec, rivals)])
         return found
-
-    def _how(self, spec: ProjectedSpec) -> str:
-        """Return how a prompt was brought, or on which tasks at once it was trained where it is of this backbone."""
-        projector = self._found.get(spec.projector)
-        if spec.prompt.backbone == spec.backbone.name and isinstance(projector, ProjectorSpec):
-            return " + ".join(lesson.task.name for lesson in projector.lessons)
-        return f"{spec.method} from {spec.prompt.backbone}"
 
     def _tasks(self, spec: AnyStored | ProjectorSpec) -> set[str]:
         if isinstance(spec, ProjectorSpec):
             return {lesson.task.name for lesson in spec.lessons}
         if isinstance(spec, ProjectedSpec):
             return set() if self._is_constant(spec) else {spec.prompt.task}
-        return {spec.task.name}
+        return set(_names(spec))
 
     def _parents(self, spec: AnyStored | ProjectorSpec) -> list[str]:
         if isinstance(spec, ImportedPromptSpec):
@@ -115,13 +109,16 @@ class Lineage:
         projector = self._found.get(spec.projector)
         return isinstance(projector, ProjectorSpec) and isinstance(projector.method, ConstantMap)
 
-    def _made(self, spec: PromptSpec) -> list[str]:
+    def _made(self, spec: Trained) -> list[str]:
         """Return from which prompt a prompt was trained on, where it enters, and by what its rows are made."""
         words = []
         for parent in _begun(spec.recipe):
             first = self._found.get(parent)
-            name = first.prompt.task if isinstance(first, ProjectedSpec) else getattr(first, "task", None)
-            name = getattr(name, "name", name) or "a prompt that is gone"
+            name = "a prompt that is gone"
+            if isinstance(first, ProjectedSpec):
+                name = first.prompt.task
+            elif isinstance(first, AnyStored):
+                name = "+".join(_names(first))
             how = f", {first.method} from {first.prompt.backbone}" if isinstance(first, ProjectedSpec) else ""
             words.append(f"from {name} ({parent[:SHOWN_DIGITS]}{how})")
         generator = spec.recipe.generator
@@ -132,6 +129,10 @@ def _begun(recipe: Recipe) -> list[str]:
     return [recipe.initial.key] if isinstance(recipe.initial, (PromptInitial, ProjectedInitial)) else []
 
 
+def _names(spec: Trained | ImportedPromptSpec) -> tuple[str, ...]:
+    return tuple(task.name for task in spec.tasks) if isinstance(spec, MixtureSpec) else (spec.task.name,)
+
+
 def _path(spec: ProjectedSpec) -> tuple[object, ...]:
     return spec.backbone, spec.method, spec.prompt.key, spec.placement
 
@@ -140,7 +141,7 @@ def _place(placement: Placement) -> list[str]:
     return [] if placement == Placement() else [f"block {placement.insert_after}"]
 
 
-def _differing(spec: PromptSpec, rivals: Sequence[PromptSpec]) -> list[str]:
+def _differing(spec: Trained, rivals: Sequence[Trained]) -> list[str]:
     """Return in words what not all prompts of one backbone, task and seed share, beside what is always said."""
     others = [_facts(one) for one in rivals]
     return [
@@ -150,10 +151,10 @@ def _differing(spec: PromptSpec, rivals: Sequence[PromptSpec]) -> list[str]:
     ]
 
 
-def _facts(spec: PromptSpec) -> dict[str, object]:
+def _facts(spec: Trained) -> dict[str, object]:
     """Return what may differ between prompts of one task: what is said anyway is left out."""
-    recipe = {field.name: getattr(spec.recipe, field.name) for field in dataclasses.fields(spec.recipe)}
-    task = {field.name: getattr(spec.task, field.name) for field in dataclasses.fields(spec.task)}
+    recipe = {field.name: getattr(spec.recipe, field.name) for field in fields(spec.recipe)}
+    task = {} if isinstance(spec, MixtureSpec) else {f.name: getattr(spec.task, f.name) for f in fields(spec.task)}
     begins = "" if _begun(spec.recipe) else recipe.pop("initial").kind
     left_out = {"initial", "placement", "generator", "name"}
     found = {name: value for name, value in {**recipe, **task}.items() if name not in left_out}
@@ -162,7 +163,7 @@ def _facts(spec: PromptSpec) -> dict[str, object]:
     details: dict[str, object] = {f"block {placement.insert_after}": placement}
     details |= {} if generator is None else {generator.kind: generator}
     for of, value in details.items():  # the block and the kind are said anyway
-        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
         found |= {f"{of} {name}": part for name, part in parts.items() if name not in {"insert_after", "kind"}}
     return found
 

@@ -14,6 +14,7 @@ from transferkit.specs import (
     ExamplesSpec,
     ImportedPromptSpec,
     InfluenceSpec,
+    MixtureSpec,
     NeuronsSpec,
     NormsMap,
     ProjectedPrompt,
@@ -30,7 +31,7 @@ from transferkit.store import Store
 from transferkit.tasks.base import CatalogueData, HubData, Task
 
 Row = dict[str, str | float | None]
-NARROW = ("projected", "imported_prompt", "imported_score")  # kinds that share a folder with a wider one
+NARROW = ("mixture", "projected", "imported_prompt", "imported_score")  # kinds that share a folder with a wider one
 
 
 def rows(store: Store, kind: str | None = None) -> list[Row]:
@@ -38,7 +39,8 @@ def rows(store: Store, kind: str | None = None) -> list[Row]:
 
     Args:
         store: what is listed.
-        kind: of which kind; a "prompt" and a "score" may also be imported, and a prompt projected.
+        kind: of which kind; a "prompt" and a "score" may also be imported, and a prompt projected, or of
+            several tasks.
     """
     found = [spec for spec in store.specs(kind) if kind not in NARROW or spec.kind == kind]
     prompts = [spec for spec in found if isinstance(spec, AnyStored)]
@@ -127,6 +129,8 @@ def _what(seed: int, words: str | None) -> str:
 
 
 def _task_of(prompt: AnyStored) -> str:
+    if isinstance(prompt, MixtureSpec):
+        return prompt.name
     return prompt.prompt.task if isinstance(prompt, ProjectedSpec) else prompt.task.name
 
 

@@ -11,6 +11,7 @@ from transferkit.specs import (
     InfluenceSpec,
     Majority,
     MixedPrompt,
+    MixtureSpec,
     NeuronsSpec,
     NoPrompt,
     ProjectedPrompt,
@@ -28,6 +29,7 @@ from transferkit.specs import (
 
 FOLDERS = {
     "prompt": "prompts",
+    "mixture": "prompts",
     "score": "scores",
     "neurons": "neurons",
     "words": "words",
@@ -44,6 +46,8 @@ def place(spec: Spec) -> PurePosixPath:
     """Return the folder of a spec's artifact, relative to the store."""
     if isinstance(spec, PromptSpec):
         parts = (slug(spec.backbone), spec.task.name, f"seed{spec.seed}-{key(spec)}")
+    elif isinstance(spec, MixtureSpec):
+        parts = (slug(spec.backbone), spec.name, f"seed{spec.seed}-{key(spec)}")
     elif isinstance(spec, ImportedPromptSpec):
         parts = (slug(spec.backbone), spec.task.name, f"{spec.origin.collection}-{key(spec)}")
     elif isinstance(spec, ProjectedSpec):

@@ -1,4 +1,4 @@
-"""Making. Projectors fitted and put to use: which material each kind takes, and what becomes of it."""
+"""Making. Projectors fitted and put to use, and prompts trained on several tasks, which are tuned like projectors."""
 
 import dataclasses
 import time
@@ -18,10 +18,10 @@ from transferkit.backbones import Backbone
 from transferkit.errors import InputError, RunError
 from transferkit.groups import Group
 from transferkit.passes import Room
-from transferkit.projectors import Material, Taught, fit, project, start_of, tune, use
-from transferkit.prompts import peft_facts, training_cost
+from transferkit.projectors import Made, Material, Taught, fit, project, start_of, tune, use
+from transferkit.prompts import Job, Run, peft_facts, training_cost
 from transferkit.sources import describe
-from transferkit.specs import ConstantMap, ProjectedSpec, ProjectorSpec, PromptNet, PromptSpec, Spec, key
+from transferkit.specs import ConstantMap, MixtureSpec, ProjectedSpec, ProjectorSpec, PromptNet, PromptSpec, Spec, key
 from transferkit.supplies import Supplies
 from transferkit.tasks.base import ReadoutKind
 
@@ -72,7 +72,7 @@ class Projecting:
             try:
                 if spec.readout is not None:
                     report = partial(_advanced, advance, label)
-                    projector, cost, before = self._tuned(spec, material, backbone, report)
+                    projector, cost, before = self._tuned_projector(spec, material, backbone, report)
                 else:
                     projector = fit(spec, self._with_prompts(spec, material))
                     advance(1, label)
@@ -104,6 +104,31 @@ class Projecting:
             self.put(spec, prompt, time.process_time() - begun)
             advance(1, f"{spec.method} · {spec.prompt.task}")
 
+    def make_mixtures(self, group: Group, advance: Advance) -> None:
+        """Make prompts of several tasks each; one that cannot be made is noted, and the others go on."""
+        specs = [spec for spec in group.specs if isinstance(spec, MixtureSpec)]
+        assert group.backbone is not None
+        backbone = self.supplies.backbone(group.backbone, specs[0].backbone, specs[0].readout.kind)
+        for spec in specs:
+            begun = time.process_time()
+            try:
+                jobs = [self._job(part, backbone) for part in spec.parts]
+                # Where first rows are those of its tasks' own words, it begins in the middle of them.
+                initial = torch.stack([job.initial for job in jobs]).double().mean(dim=0).float()
+                taught = [Taught(job, initial) for job in jobs]
+                report = partial(_advanced, advance, f"{spec.name} seed {spec.seed} · {backbone.spec.name}")
+                made: Made = lambda flat, _first, shape=initial.shape: flat.view(shape)  # noqa: E731
+                flat, name = initial.flatten(), key(spec)
+                run, cost = self._tuned(made, flat, taught, name=name, backbone=backbone, progress=report)
+            except (InputError, RunError) as error:
+                self.fail(spec, error)
+                continue
+            rows = run.best.view(initial.shape).cpu().numpy()
+            facts = peft_facts(backbone, spec.recipe.placement)
+            prompt = Prompt(rows, initial.numpy(), np.ones(len(rows), dtype=bool), run.history, peft=facts)
+            self.put(spec, prompt, run.cpu_seconds_before + time.process_time() - begun, cost=cost)
+            self.supplies.store.clear_scratch(key(spec))
+
     def _with_prompts(self, spec: ProjectorSpec, material: Material) -> Material:
         """Return material with the prompts of all lessons; as it is where there are none."""
         if not spec.lessons:
@@ -113,7 +138,7 @@ class Projecting:
         sources, targets = (np.stack(side) for side in zip(*rows, strict=True))
         return dataclasses.replace(material, prompts=(sources, targets))
 
-    def _tuned(
+    def _tuned_projector(
         self, spec: ProjectorSpec, material: Material, backbone: Backbone, progress: Callable[[int], None]
     ) -> tuple[Projector, dict[str, object], float]:
         """Return a projector tuned on tasks, what that costs, and CPU-seconds of processes that were killed over it."""
@@ -125,28 +150,41 @@ class Projecting:
             asked = PromptSpec(
                 backbone=spec.backbone, readout=spec.readout, task=lesson.task, seed=spec.seed, recipe=spec.recipe
             )
-            job = self.supplies.job(asked, backbone)
-            self.supplies.store.clear_scratch(key(asked))  # the projector has a place of its own
-            taught.append(Taught(job, torch.from_numpy(self.supplies.prompt(lesson.source).vectors)))
+            rows = torch.from_numpy(self.supplies.prompt(lesson.source).vectors)
+            taught.append(Taught(self._job(asked, backbone), rows))
         # A constant prompt begins as the target's own prompts do: it is one of them, tuned on several tasks.
         is_net = isinstance(spec.method, PromptNet)
         start = start_of(spec, material) if is_net else {"rows": taught[0].job.initial.numpy()}
         wanted = {name: part.shape for name, part in start.items()}
-        run = tune(
-            partial(_made, spec.method, wanted),
-            weights.join(start, wanted),
-            taught,
-            backbone,
-            name=key(spec),
-            scratch=self.supplies.store.scratch(key(spec)),
-            room=self.room,
-            progress=progress,
-        )
+        made = partial(_made, spec.method, wanted)
+        flat, name = weights.join(start, wanted), key(spec)
+        run, cost = self._tuned(made, flat, taught, name=name, backbone=backbone, progress=progress)
         arrays = {name: part.cpu().numpy() for name, part in weights.split(run.best, wanted).items()}
-        each = [training_cost(one.job, backbone)["gflop_per_example"] for one in taught]
-        total = float(np.mean(each)) * spec.recipe.batch_size * spec.recipe.steps
-        cost: dict[str, object] = {"gflop": round(total, 3)}
         return Projector(arrays, run.best.numel(), run.history), cost, run.cpu_seconds_before
+
+    def _job(self, asked: PromptSpec, backbone: Backbone) -> Job:
+        """Return one of several tasks that are tuned on together, whose state lies elsewhere."""
+        job = self.supplies.job(asked, backbone)
+        self.supplies.store.clear_scratch(key(asked))
+        return job
+
+    def _tuned(
+        self,
+        made: Made,
+        start: Float[Tensor, "N"],
+        taught: list[Taught],
+        *,
+        name: str,
+        backbone: Backbone,
+        progress: Callable[[int], None],
+    ) -> tuple[Run, dict[str, object]]:
+        """Return a finished run, and what its steps cost."""
+        scratch = self.supplies.store.scratch(name)
+        run = tune(made, start, taught, backbone, name=name, scratch=scratch, room=self.room, progress=progress)
+        recipe = taught[0].job.spec.recipe
+        each = [training_cost(one.job, backbone)["gflop_per_example"] for one in taught]
+        total = float(np.mean(each)) * recipe.batch_size * recipe.steps
+        return run, {"gflop": round(total, 3)}
 
 
 def _advanced(advance: Advance, label: str, n: int) -> None:

@@ -17,6 +17,7 @@ from transferkit.specs import (
     BackboneSpec,
     ExamplesSpec,
     InfluenceSpec,
+    MixtureSpec,
     NeuronsSpec,
     ProjectedSpec,
     ProjectorSpec,
@@ -39,13 +40,14 @@ class Plan:
     """What a study lacks.
 
     Attributes:
-        examples, prompts, projectors, projected, started, scores, neurons, words, influence: groups of missing
-            artifacts, in the order of working; `started` are prompts that begin from projected ones.
+        examples, prompts, mixtures, projectors, projected, started, scores, neurons, words, influence: groups of
+            missing artifacts, in the order of working; `started` are prompts that begin from projected ones.
         n_present: artifacts that are there already.
     """
 
     examples: tuple[Group, ...]
     prompts: tuple[Group, ...]
+    mixtures: tuple[Group, ...]
     projectors: tuple[Group, ...]
     projected: tuple[Group, ...]
     started: tuple[Group, ...]
@@ -123,6 +125,7 @@ def plan(
     return Plan(
         examples=grouped(ExamplesSpec, key),
         prompts=trained("train"),
+        mixtures=grouped(MixtureSpec, lambda s: s.backbone),
         projectors=grouped(ProjectorSpec, lambda s: (s.backbone, s.source_backbone)),
         projected=grouped(ProjectedSpec, lambda s: s.projector),
         started=trained("project"),
@@ -182,7 +185,7 @@ def fill(
     first = plan(asked, store, stages=stages, overwrite=overwrite, device=device, specs=specs)
     executor.run("data", first.examples, store, reporter)
     todo = plan(asked, store, stages=stages, overwrite=overwrite, device=device, specs=specs)  # sizes are known now
-    executor.run("train", todo.prompts, store, reporter)
+    executor.run("train", (*todo.prompts, *todo.mixtures), store, reporter)
     executor.run("project", (*todo.projectors, *todo.projected), store, reporter)
     executor.run("train on", todo.started, store, reporter)
     executor.run("score", todo.scores, store, reporter)

@@ -26,6 +26,7 @@ from transferkit.specs import (
     LabelWordsInitial,
     Majority,
     MixedPrompt,
+    MixtureSpec,
     NoPrompt,
     Placement,
     ProjectedPrompt,
@@ -57,7 +58,7 @@ class Supplies:
         self._prefills = Prefills()
         self._examples: dict[str, dict[Split, Examples]] = {}
         self._encoded: dict[object, Encoded] = {}
-        self._prompt_specs: dict[str, PromptSpec | ProjectedSpec] = {}
+        self._prompt_specs: dict[str, PromptSpec | MixtureSpec | ProjectedSpec] = {}
         self._vocabularies: dict[BackboneSpec, Vocabulary] = {}
 
     @property
@@ -146,12 +147,13 @@ class Supplies:
             RunError: it is not there, because its training failed or has not run.
         """
         if found not in self._prompt_specs:
-            found_here = (s for s in self.store.specs("prompt") if isinstance(s, (PromptSpec, ProjectedSpec)))
-            self._prompt_specs = {key(spec): spec for spec in found_here}
+            kinds = (PromptSpec, MixtureSpec, ProjectedSpec)
+            self._prompt_specs = {key(spec): spec for spec in self.store.specs("prompt") if isinstance(spec, kinds)}
         if found not in self._prompt_specs:
             raise RunError(
                 f"prompt {found} is not in the store",
-                fix="train it first: transferkit train STUDY; one of another backbone: transferkit project STUDY",
+                fix="make it first: transferkit train STUDY; of another backbone, transferkit project STUDY; of several"
+                " tasks, transferkit measure STUDY",
             )
         prompt = self.store.get(self._prompt_specs[found])
         assert isinstance(prompt, artifacts.Prompt)
@@ -165,7 +167,7 @@ class Supplies:
 
     def _recipe(self, trained: str) -> Recipe:
         spec = self._prompt_specs[trained]
-        assert isinstance(spec, PromptSpec)  # a trained prompt is no projected one
+        assert isinstance(spec, (PromptSpec, MixtureSpec))  # a trained prompt is no projected one
         return spec.recipe
 
     def entrant(self, source: PromptSource, backbone: Backbone, task: Task | None) -> Entrant:

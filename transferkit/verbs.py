@@ -12,6 +12,7 @@ from transferkit.options import AsJson, CachePath, Device, StorePath
 Kind = Annotated[
     Literal[
         "prompt",
+        "mixture",
         "projected",
         "imported_prompt",
         "score",

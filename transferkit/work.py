@@ -28,6 +28,7 @@ from transferkit.specs import (
     ExamplesSpec,
     InfluenceSpec,
     Majority,
+    MixtureSpec,
     NeuronsSpec,
     ProjectedSpec,
     ProjectorSpec,
@@ -79,6 +80,8 @@ class Workshop:
             self._make_examples(group, advance)
         elif isinstance(first, PromptSpec):
             self._make_prompts(group, advance)
+        elif isinstance(first, MixtureSpec):
+            self._projecting.make_mixtures(group, advance)
         elif isinstance(first, ScoreSpec):
             self._make_scores(group, advance)
         elif isinstance(first, WordsSpec):

@@ -1,6 +1,7 @@
 """One prompt made of the sources an indicator ranks highest: which they are shows once there are prompts."""
 
 import dataclasses
+import json
 import shutil
 from itertools import product
 from pathlib import Path
@@ -10,17 +11,16 @@ import numpy as np
 import pytest
 from executors.saved import save_tiny, write_study
 
-from transferkit import commands, filling, report
+from transferkit import commands, filling, listing, report
 from transferkit.errors import InputError
 from transferkit.indicators import BY_NAME
 from transferkit.lineage import Lineage
 from transferkit.results import Results
 from transferkit.results.blends import ALL
 from transferkit.run import fill
-from transferkit.specs import MixedPrompt, ProjectedSpec, ProjectorSpec, key
+from transferkit.specs import LabelWordsInitial, MixedPrompt, MixtureSpec, PromptSpec, key
 from transferkit.store import Store
 from transferkit.study import Retrieval, Study, from_toml
-from transferkit.study.mixture import mixture
 from transferkit.study.retrieval import Ranks
 
 HEAD = """neurons = false
@@ -64,33 +64,66 @@ def test_a_mixture_saw_the_best_sources_and_never_the_target(filled: tuple[Study
         (indicator, target) for target in sorted(TASKS) for indicator in (ALL, "euclidean_average")
     ]
     for one in mixtures:
-        fitted, prompt = one.made_by
-        assert isinstance(fitted, ProjectorSpec)
-        assert isinstance(prompt, ProjectedSpec)
-        assert {lesson.task.name for lesson in fitted.lessons} == set(TASKS) - {one.target}
-        assert fitted.recipe is not None
-        assert fitted.recipe.steps == asked.recipe.steps
-        assert one.score.source == prompt.source
+        assert isinstance(one.mixture, MixtureSpec)
+        assert {task.name for task in one.mixture.tasks} == set(TASKS) - {one.target}
+        assert one.mixture.recipe == dataclasses.replace(asked.recipe, evaluate_every=4)  # twice, for two tasks
+        assert one.score.source == one.mixture.source
         assert one.score.task.name == one.target
 
 
-def test_a_mixture_of_one_task_is_its_own_prompt(filled: tuple[Study, Store]) -> None:
-    asked, store = filled
+def _alone(asked: Study, **recipe: object) -> tuple[PromptSpec, MixtureSpec]:
+    """Return a prompt, and the mixture of its task alone."""
     (own,) = [spec for spec in asked.prompts() if spec.task.name == "other"]
-    made = mixture([own])
-    assert fill(asked, store, specs=made).failed == ()
-    np.testing.assert_allclose(store.get(made[1]).vectors, store.get(own).vectors, rtol=1e-5, atol=1e-6)
+    own = dataclasses.replace(own, recipe=dataclasses.replace(own.recipe, **recipe))
+    fields = {name: getattr(own, name) for name in ("backbone", "readout", "seed", "recipe")}
+    return own, MixtureSpec(tasks=(own.task,), **fields)
 
 
-def test_the_order_of_sources_does_not_name_a_mixture(filled: tuple[Study, Store]) -> None:
+@pytest.mark.parametrize(
+    "recipe",
+    [{}, {"select": "last", "learning_rate": 3.0}, {"warmup_steps": 2, "schedule": "linear", "evaluate_every": 4}],
+)
+def test_a_mixture_of_one_task_is_its_own_prompt(filled: tuple[Study, Store], recipe: dict[str, object]) -> None:
+    asked, store = filled
+    own, alone = _alone(asked, **recipe)
+    assert fill(asked, store, specs=[own, alone]).failed == ()
+    expected, found = store.get(own), store.get(alone)
+    np.testing.assert_allclose(found.vectors, expected.vectors, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found.initial, expected.initial)
+    scores = [[row["selection_score"] for row in prompt.history] for prompt in (found, expected)]
+    assert scores[0] == scores[1]
+
+
+def test_a_mixture_begins_in_the_middle_of_its_tasks_own_words(filled: tuple[Study, Store]) -> None:
+    asked, store = filled
+    tasks = tuple(spec.task for spec in asked.prompts())
+    words = {"initial": LabelWordsInitial(), "steps": 1, "evaluate_every": 1}
+    _, one = _alone(asked, **words)
+    mixed = dataclasses.replace(one, tasks=tasks)
+    alone = [dataclasses.replace(one, tasks=(task,)) for task in tasks]
+    assert fill(asked, store, specs=[mixed, *alone]).failed == ()
+    middle = np.mean([store.get(spec).initial for spec in alone], axis=0)
+    np.testing.assert_allclose(store.get(mixed).initial, middle, atol=1e-6)
+
+
+def test_tasks_name_a_mixture_in_any_order(filled: tuple[Study, Store]) -> None:
     prompts = filled[0].prompts()
-    assert mixture(prompts) == mixture(prompts[::-1])
+    _, one = _alone(filled[0])
+    there, back = (
+        dataclasses.replace(one, tasks=tuple(spec.task for spec in order)) for order in (prompts, prompts[::-1])
+    )
+    assert there == back
+    assert there.name == "other+third+toy"
+    many = dataclasses.replace(
+        one, tasks=tuple(dataclasses.replace(one.tasks[0], name=f"task{i:02}") for i in range(30))
+    )
+    assert many.name == "task00+task01+task02+task03+task04+task05+task06+task07+22-more"
 
 
 def test_blends_are_made_after_all_else_and_once(filled: tuple[Study, Store]) -> None:
     asked, store = filled
     blends = Results(asked, store).choosing.blends()
-    wanted = {key(spec) for one in blends for spec in (*one.made_by, one.score)}
+    wanted = {key(spec) for one in blends for spec in one.specs}
     before = Results(asked, store, n_resamples=50).choosing.table("tiny")
     assert before[["average", "mixture"]].isna().all(axis=None)
     assert filling.fill(asked, store).n_made == len(wanted)
@@ -116,8 +149,10 @@ def test_blends_are_made_after_all_else_and_once(filled: tuple[Study, Store]) ->
     (section,) = [part for part in report.build(results).sections if part.slug == "choosing"]
     assert "best average" in section.parts[0].body
     assert "best mixture" in section.parts[0].body
-    words = Lineage([*store.specs("prompt"), *store.specs("projector")]).words([one.made_by[1] for one in blends[1:2]])
-    assert list(words.values()) == ["third + toy"]
+    mixtures = {one.mixture for one in blends if one.target == "other" and one.mixture is not None}
+    assert list(Lineage(store.specs("prompt")).words(list(mixtures)).values()) == [""]
+    assert {row["task"] for row in listing.rows(store, "mixture")} >= {"third+toy", "other+toy", "other+third"}
+    assert "seed 0\n" in listing.describe(store, key(next(iter(mixtures))))
 
 
 def test_the_command_makes_them(filled: tuple[Study, Store], capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,12 +165,29 @@ def test_the_command_makes_them(filled: tuple[Study, Store], capsys: pytest.Capt
     assert '"made": 1,' in capsys.readouterr().out
 
 
-def test_fill_makes_them_too_and_missing_counts_them(filled: tuple[Study, Store], tmp_path: Path) -> None:
+def test_what_several_prompts_make_is_counted_where_it_is_missing(
+    filled: tuple[Study, Store], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked, store = filled
-    averages = [average.score for average in Results(asked, store).choosing.blends()]
-    shutil.rmtree(store.path(averages[0]))
-    assert Results(asked, store).missing() == [averages[0]]
-    assert filling.fill(asked, store).n_made == 1
+    (lost, *_others) = [one for one in Results(asked, store).choosing.blends() if one.how == "mixture"]
+    question = commands.Question(name=f"{asked.folder}/study.toml", store=store.root)
+    for spec in lost.specs:
+        shutil.rmtree(store.path(spec))
+    results = Results(asked, store, n_resamples=50)
+    assert {key(spec) for spec in results.missing()} == {key(spec) for spec in lost.specs}
+    table = results.inventory().set_index("kind")
+    assert table.loc["mixture"].tolist() == [3, 2, 1]
+    assert table.loc["score", "missing"] == 1
+    (section,) = [part for part in report.build(results).sections if part.slug == "missing"]
+    assert "Missing: 1 of 3 mixture and 1 of" in section.parts[0].body
+    with pytest.raises(InputError, match=rf"2 of {len(results.specs)} artifacts .*\n.*--partial"):
+        commands.analyze(question, tmp_path, partial=False)
+    commands.analyze(question, tmp_path, partial=True)
+    capsys.readouterr()
+    commands.fill(question, ("measure",), commands.How(), dry_run=True, as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["missing"]["mixtures"], said["missing"]["scores"]) == (1, 1)
+    assert filling.fill(asked, store).n_made == 2
     assert Results(asked, store).missing() == []
 
 

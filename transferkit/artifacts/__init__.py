@@ -18,6 +18,7 @@ from transferkit.specs import (
     ImportedPromptSpec,
     ImportedScoreSpec,
     InfluenceSpec,
+    MixtureSpec,
     NeuronsSpec,
     ProjectedSpec,
     ProjectorSpec,
@@ -44,6 +45,7 @@ __all__ = [
 Artifact = Prompt | Score | Neurons | Words | Influence | Examples | Projector
 _KINDS: dict[type[Spec], type[Artifact]] = {  # type: ignore[valid-type]
     PromptSpec: Prompt,
+    MixtureSpec: Prompt,
     ScoreSpec: Score,
     NeuronsSpec: Neurons,
     WordsSpec: Words,

@@ -5,12 +5,13 @@ from transferkit.projectors.fit import Material, fit, start_of
 from transferkit.projectors.linear import Linear, fit_linear, fit_procrustes
 from transferkit.projectors.nearest import Nearest
 from transferkit.projectors.nets import project, shapes
-from transferkit.projectors.tuning import Taught, tune
+from transferkit.projectors.tuning import Made, Taught, tune
 from transferkit.projectors.use import use
 from transferkit.projectors.vocabulary import SharedWords, Vocabulary, shared_words
 
 __all__ = [
     "Linear",
+    "Made",
     "Material",
     "Nearest",
     "Relative",

@@ -1,4 +1,4 @@
-"""Projectors tuned on tasks: the target is frozen, its loss goes through the prompt into the projector.
+"""Projectors, and prompts, tuned on several tasks: the target is frozen, its loss goes through the prompt into them.
 
 Su et al. 2022, section 5 (their loss B). Tasks take turns, a step each; the weights with the best mean score on the
 selection splits are kept. Only the tasks a projector may see are here: held-out ones are for the report.
@@ -131,7 +131,7 @@ class _Tuning:
             scores[job.spec.task.name] = outcome.metrics[job.spec.task.metric]
             costs.append(outcome.metrics["loss"])
         if not all(math.isfinite(value) for value in (*values, *costs)):
-            raise RunError(f"the loss is not finite by step {run.step}", fix="lower the projector's learning_rate")
+            raise RunError(f"the loss is not finite by step {run.step}", fix="lower learning_rate")
         rank = (float(np.mean(list(scores.values()))), -float(np.mean(costs)))
         run.history.append(
             {
@@ -142,5 +142,7 @@ class _Tuning:
                 **{f"selection_score {name}": score for name, score in scores.items()},
             }
         )
-        if run.step and rank > run.best_rank:  # the untrained start is shown, never chosen
+        if not run.step:  # the untrained start is shown, never chosen
+            return
+        if rank > run.best_rank or self.taught[0].job.spec.recipe.select == "last":
             run.best_rank, run.best = rank, run.vectors.detach().clone()

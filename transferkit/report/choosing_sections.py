@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from transferkit import figures
 from transferkit.report.page import Drawing, Part, Section, Table, Text
 from transferkit.report.score_sections import drawn
@@ -39,8 +41,9 @@ _AVERAGES = (
 
 
 _MIXTURES = (
-    " One trained on all of them: a prompt tuned on the k sources' training data in turn, without the target's, for as"
-    " many steps as a task's own prompt takes, and so at its price."
+    " One trained on all of them: a prompt tuned on the k sources' training data in turn, never on the target's, for as"
+    " many steps as one source takes; it is looked at less often, so there are fewer checkpoints to choose from, and it"
+    " is never stopped early."
 )
 _SHOWN = {"average": ("averaged", "n_averaged"), "mixture": ("mixed", "n_mixed")}  # of how many targets, in words
 
@@ -77,7 +80,8 @@ def _of_backbone(results: Results, backbone: str, curves: list[TopK]) -> list[Pa
         Table(
             name=f"choosing-{slug(backbone)}",
             title=f"The best of k sources, and one prompt made of them, {backbone}",
-            caption=f"Mean scores over targets, for k up to {SHOWN_K}. Best of them: all k are tried on the target with"
+            caption=f"Mean scores over targets, for k up to {SHOWN_K} and wherever prompts were made of more; every"
+            " prompt as it is, without training on the target. Best of them: all k are tried on the target with"
             f" its labels, and the best one counts; {_how(table)}. The oracle tries all foreign sources likewise."
             f"{_AVERAGES if has['average'] else ''}{_MIXTURES if has['mixture'] else ''}"
             " Regret and hits (targets whose best source is among the k) are in-sample. Needs: what has to be there for"
@@ -99,15 +103,15 @@ def _how(table: pd.DataFrame) -> str:
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    few = table[(table["k"] <= SHOWN_K) | table["best_of_k"].isna()]
+    few = table[(table["k"] <= SHOWN_K) | table[["average", "mixture"]].notna().any(axis=1)]
     said = few.assign(**{name: _of_how_many(few, how, counted) for how, (name, counted) in _SHOWN.items()})
     return said.assign(indicator=few["indicator"].str.replace("_", " "), hits=few["hits"].round(1))
 
 
 def _of_how_many(table: pd.DataFrame, how: str, counted: str) -> pd.Series[str]:
     """Return of how many targets each average or mixture is, said where it is fewer than of the others."""
-    numbers = table[counted].fillna(0).astype(int)
-    words = numbers.map(lambda n: f"{n} targets" if n == numbers.max() else f"only {n} of {numbers.max()}")
+    most, numbers = int(table["n_targets"].max()), table[counted].fillna(0).astype(int)
+    words = numbers.map(lambda n: f"{n} targets" if n == most else f"only {n} of {most}")
     return words.where(table[how].notna(), None)
 
 
@@ -117,16 +121,13 @@ def _sentence(results: Results, backbone: str, table: pd.DataFrame) -> str:
     text = f"The best foreign source of each target scores {percent(best['oracle', 1])} on average"
     if RANDOM in best.index:
         of_random = best[RANDOM]
-        three = percent(of_random[min(3, of_random.index.max())])
-        text += f", a random one {percent(of_random[1])}, the best of three random ones {three}"
-    text += (
-        f" ({_how(table)}); the targets' own prompts {percent(float(own.mean()))}."
-        if len(own)
-        else f" ({_how(table)})."
-    )
+        most = min(SHOWN_K, of_random.index.max())
+        text += f", a random one {percent(of_random[1])}, the best of {most} random ones {percent(of_random[most])}"
+    means = f"; the targets' own prompts {percent(float(own.mean()))}" if np.isfinite(own).all() and len(own) else ""
+    text += f" ({_how(table)}){means}."
     for how, (_, counted) in _SHOWN.items():
         there = table.dropna(subset=[how])
-        whole = there[there[counted] == table[counted].max()]
+        whole = there[there[counted] == table["n_targets"].max()]
         if len(whole):
             one = whole.sort_values(how).iloc[-1]
             named = f"{str(one['indicator']).replace('_', ' ')}, k = {int(one['k'])}, named after the fact"

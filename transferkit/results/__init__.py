@@ -70,9 +70,14 @@ class Results:
         return tuple(sorted({spec.seed for spec in self._reading.prompts}))
 
     @property
+    def specs(self) -> tuple[Spec, ...]:
+        """All the study asks for, averages and mixtures of its prompts included as far as they can be named."""
+        return (*self._reading.specs, *self.choosing.specs())
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Keys of every artifact of the study that is there."""
-        return tuple(key(spec) for spec in self._reading.specs if self.store.has(spec))
+        return tuple(key(spec) for spec in self.specs if self.store.has(spec))
 
     @property
     def is_imported(self) -> bool:
@@ -80,12 +85,12 @@ class Results:
         return all(isinstance(spec, (ImportedPromptSpec, ImportedScoreSpec)) for spec in self._reading.specs)
 
     def missing(self) -> list[Spec]:
-        """Return the specs the store has no artifact of, scores of blends included; `inventory` counts the others."""
-        return [*self._reading.missing(), *self.choosing.missing()]
+        """Return the specs the store has no artifact of."""
+        return [spec for spec in self.specs if not self.store.has(spec)]
 
     def inventory(self) -> pd.DataFrame:
         """Return per kind of artifact: asked, there, missing."""
-        return inventory.inventory(self._reading)
+        return inventory.inventory(self.specs, self.store)
 
     def task_table(self) -> pd.DataFrame:
         """Return one row per task: group, classes, metric, chance, n of the report split, largest class, notes."""
@@ -97,7 +102,7 @@ class Results:
 
     def integrity(self) -> pd.DataFrame:
         """Return the scores that do not follow from their predictions; empty when all is well."""
-        return inventory.integrity(self._reading)
+        return inventory.integrity(self._reading, self.specs)
 
     def provenance(self) -> pd.DataFrame:
         """Return facts about what made the artifacts, with how many artifacts share each value."""

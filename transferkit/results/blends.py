@@ -1,10 +1,11 @@
 """Explaining. One prompt made of several sources for a target: which ones a study asks for.
 
 Vu et al. 2022 (SPoT, section 4.3): the k sources an indicator ranks highest are averaged, weighted by what it says of
-them, or one prompt is trained on the data of all of them. Deviation: their mixture holds the target's data too; here
-the target is not seen, so that a mixture stands beside the others without training on it.
+them, or one prompt is trained on the data of all of them. Deviations: they train on from the result on the target, here
+it is measured as it is; and their mixture holds the target's data too, here no prompt has seen the target.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,10 +16,9 @@ from transferkit.errors import InputError, nearest
 from transferkit.indicators import BY_NAME
 from transferkit.matrices import Matrix
 from transferkit.results.reading import Reading
-from transferkit.specs import MixedPrompt, ProjectedPrompt, PromptSpec, ScoreSpec, Spec, key
+from transferkit.specs import MixedPrompt, MixtureSpec, PromptSpec, ScoreSpec, Spec, key
 from transferkit.specs.mixing import mean_prompt, weighted_prompt
 from transferkit.study import Retrieval
-from transferkit.study.mixture import mixture
 
 ALL = "all foreign prompts"
 How = Literal["average", "mixture"]
@@ -35,7 +35,7 @@ class Blend:
         indicator: what ranked them; `ALL` for all of them alike.
         k: how many there are.
         score: what is measured of it.
-        made_by: what has to be made before that.
+        mixture: what has to be trained before that; None of averages.
     """
 
     how: How
@@ -45,7 +45,12 @@ class Blend:
     target: str
     seed: int
     score: ScoreSpec
-    made_by: tuple[Spec, ...] = ()
+    mixture: MixtureSpec | None = None
+
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        """What it takes, in the order of making."""
+        return (self.score,) if self.mixture is None else (self.mixture, self.score)
 
 
 class Blends:
@@ -73,7 +78,9 @@ class Blends:
             if name not in BY_NAME:
                 raise InputError(f"retrieval: unknown indicator {name!r}", fix=nearest(name, list(BY_NAME)))
         found: list[Blend] = []
-        for place in (backbone,) if backbone else asked.backbones or self._reading.backbones:
+        for place in asked.backbones or self._reading.backbones:
+            if backbone not in (None, place):
+                continue
             known = {matrix.name: matrix for matrix in self._candidates(place)}
             matrices = [known[name] for name in asked.indicators if name in known]
             for target in self._reading.tasks_on(place):
@@ -93,9 +100,11 @@ class Blends:
         choices = list(_choices(names, target, matrices, asked))
         for seed in sorted({seed for _, seed in prompts}):
             for how, indicator, values in choices:
-                made_by, source = _made(how, [prompts[name, seed] for name in values], list(values.values()))
+                sources = [prompts[name, seed] for name in values]
+                mixture = _mixture(sources) if how == "mixture" else None
+                source = mixture.source if mixture is not None else _average(sources, list(values.values()))
                 score = ScoreSpec(source=source, backbone=like.backbone, readout=like.readout, task=like.task)
-                yield Blend(how, backbone, indicator, len(values), target, seed, score, made_by)
+                yield Blend(how, backbone, indicator, len(values), target, seed, score, mixture)
 
 
 def _choices(
@@ -118,17 +127,22 @@ def _choices(
                 yield "mixture", matrix.name, dict(said[:k])
 
 
-def _made(
-    how: How, prompts: Sequence[PromptSpec], values: Sequence[float]
-) -> tuple[tuple[Spec, ...], MixedPrompt | ProjectedPrompt]:
-    """Return what makes several prompts one, and the one as a source."""
-    if how == "mixture":
-        fitted, prompt = mixture(prompts)
-        return (fitted, prompt), prompt.source
+def _mixture(prompts: Sequence[PromptSpec]) -> MixtureSpec:
+    """Return one prompt trained on the tasks of several, as each of them was, and looked at as often in all.
+
+    Every look is one at all the tasks, so the more there are, the fewer looks there are to choose the best one from.
+    """
+    first, tasks = prompts[0], tuple(spec.task for spec in prompts)
+    every = min(first.recipe.steps, first.recipe.evaluate_every * len(tasks))
+    recipe = dataclasses.replace(first.recipe, evaluate_every=every, early_step=None, patience=None)
+    return MixtureSpec(backbone=first.backbone, readout=first.readout, tasks=tasks, seed=first.seed, recipe=recipe)
+
+
+def _average(prompts: Sequence[PromptSpec], values: Sequence[float]) -> MixedPrompt:
     sources = [spec.source for spec in prompts]
     if len(set(values)) == 1:
-        return (), mean_prompt(sources)
-    return (), weighted_prompt(sources, [round(value / sum(values), DIGITS) for value in values])
+        return mean_prompt(sources)
+    return weighted_prompt(sources, [round(value / sum(values), DIGITS) for value in values])
 
 
 def keys_of(several: list[Blend]) -> str:

@@ -1,4 +1,4 @@
-"""Explaining. Which source should a target begin from? What each way to choose one comes to, and what it costs.
+"""Explaining. Which source serves a target best as it is? What each way to choose one comes to, and what it costs.
 
 The protocol of Vu et al. 2022 (SPoT, section 4.3): the best of the k sources an indicator ranks highest, and one
 prompt made of them (`blends.py`), beside an oracle that knows the scores and picks that know nothing. Beyond it: the
@@ -19,7 +19,7 @@ from transferkit.results.blends import ALL, Blend, Blends, keys_of
 from transferkit.results.reading import Reading
 from transferkit.results.scores import answers
 from transferkit.shapes import FloatArray
-from transferkit.specs import AnyScoreSpec, ScoreSpec
+from transferkit.specs import AnyScoreSpec, Spec, key
 from transferkit.statistics import TopK, scores_of, top_k_curves
 from transferkit.statistics.top_k import Halves, cross_fitted
 
@@ -61,9 +61,9 @@ class Choosing:
         """
         return Blends(self._reading, self._candidates).find(backbone)
 
-    def missing(self) -> list[ScoreSpec]:
-        """Return the scores of averages and mixtures the store has not."""
-        return [one.score for one in self.blends() if not self._reading.store.has(one.score)]
+    def specs(self) -> list[Spec]:
+        """Return what averages and mixtures take beyond the study's own specs, each once."""
+        return list({key(spec): spec for one in self.blends() for spec in one.specs}.values())
 
     def table(self, backbone: str) -> pd.DataFrame:
         """Return one row per indicator and k: score of the best of k, of average and mixture, regret, hits, n_targets.

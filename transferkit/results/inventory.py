@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from transferkit.artifacts import Examples, Score
 from transferkit.results.reading import Reading, answers_of
-from transferkit.specs import ImportedPromptSpec, ImportedScoreSpec, key
+from transferkit.specs import ImportedPromptSpec, ImportedScoreSpec, ScoreSpec, Spec, key
 from transferkit.statistics import scores_of
+from transferkit.store import Store
 from transferkit.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 KINDS = (
     "examples",
     "prompt",
+    "mixture",
     "projector",
     "projected",
     "score",
@@ -35,12 +37,12 @@ TIMES = ("made", "seconds", "_s", "steps", "alarms")  # differ from artifact to 
 PRIVATE = ("host",)  # stays in the store: a report is made to be passed on
 
 
-def inventory(reading: Reading) -> pd.DataFrame:
-    """Return per kind of artifact how many the study asks for and how many are there."""
+def inventory(specs: Sequence[Spec], store: Store) -> pd.DataFrame:
+    """Return per kind of artifact how many are asked for and how many are there."""
     import pandas as pd
 
-    asked = Counter(spec.kind for spec in reading.specs)
-    missing = Counter(spec.kind for spec in reading.missing())
+    asked = Counter(spec.kind for spec in specs)
+    missing = Counter(spec.kind for spec in specs if not store.has(spec))
     rows = [
         {
             "kind": kind.replace("_", " "),
@@ -91,7 +93,7 @@ def leakage(reading: Reading) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "other", "shared", "share_of_task"])
 
 
-def integrity(reading: Reading) -> pd.DataFrame:
+def integrity(reading: Reading, specs: Iterable[Spec]) -> pd.DataFrame:
     """Return the scores whose metric does not follow from their predictions, and splits of another length.
 
     Where answers are texts, their scores on single examples stand for predictions.
@@ -99,9 +101,11 @@ def integrity(reading: Reading) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for spec in reading.scores:
+    for spec in specs:
+        if not isinstance(spec, ScoreSpec):
+            continue
         score, examples = reading.get(spec, Score), reading.gold(spec.task.name)
-        if score is None or examples is None or isinstance(spec, ImportedScoreSpec):
+        if score is None or examples is None:
             continue
         if problem := _problem(spec.task, score, examples):
             rows.append({"key": key(spec), "backbone": spec.backbone.name, "task": spec.task.name, "problem": problem})

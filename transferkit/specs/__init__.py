@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 from transferkit.specs.asked import (
     ExamplesSpec,
     InfluenceSpec,
+    MixtureSpec,
     NeuronSite,
     NeuronsSpec,
     PromptSpec,
@@ -94,6 +95,7 @@ __all__ = [
     "MaskedReadout",
     "Method",
     "MixedPrompt",
+    "MixtureSpec",
     "NearestMap",
     "NeuronSite",
     "NeuronsSpec",
@@ -137,6 +139,7 @@ AnyPromptSpec = PromptSpec | ImportedPromptSpec
 AnyScoreSpec = ScoreSpec | ImportedScoreSpec
 Spec = Annotated[
     PromptSpec
+    | MixtureSpec
     | ScoreSpec
     | NeuronsSpec
     | WordsSpec

@@ -11,6 +11,8 @@ from transferkit.specs.recipe import Recipe
 from transferkit.specs.source import PromptSource, TrainedPrompt
 from transferkit.tasks.base import VALUE, Split, Task
 
+LONGEST_NAME = 60  # of several tasks, in letters
+
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)
 class PromptSpec:
@@ -32,6 +34,49 @@ class PromptSpec:
     def source(self) -> TrainedPrompt:
         """This prompt as something to be put before a text."""
         return TrainedPrompt(key=key(self), task=self.task.name, seed=self.seed, backbone=self.backbone.name)
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class MixtureSpec:
+    """One prompt trained on several tasks, which take turns, a step each (SPoT, Vu et al. 2022).
+
+    Attributes:
+        tasks: kept in the order of their names, so that a mixture has one name.
+        recipe: for all steps together; it is looked at after every `evaluate_every`, on the selection splits of all.
+    """
+
+    kind: Literal["mixture"] = "mixture"
+    backbone: BackboneSpec
+    readout: ReadoutSpec
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    seed: int = Field(ge=0)
+    recipe: Recipe
+    recipe_version: int = RECIPE_VERSION
+
+    def __post_init__(self) -> None:
+        """Bring the tasks into their order, without what the readout does not read."""
+        ordered = sorted(self.tasks, key=lambda task: task.name)
+        object.__setattr__(self, "tasks", tuple(task.read_by(self.readout.kind) for task in ordered))
+
+    @property
+    def name(self) -> str:
+        """Names of the tasks, as they stand in tables and paths; of many the first ones, and how many more."""
+        names = [task.name for task in self.tasks]
+        shown = next((n for n in range(len(names), 1, -1) if len("+".join(names[:n])) <= LONGEST_NAME), 1)
+        return "+".join([*names[:shown], *([f"{len(names) - shown}-more"] if shown < len(names) else [])])
+
+    @property
+    def parts(self) -> tuple[PromptSpec, ...]:
+        """What it would be on each of its tasks alone."""
+        return tuple(
+            PromptSpec(backbone=self.backbone, readout=self.readout, task=task, seed=self.seed, recipe=self.recipe)
+            for task in self.tasks
+        )
+
+    @property
+    def source(self) -> TrainedPrompt:
+        """This prompt as something to be put before a text."""
+        return TrainedPrompt(key=key(self), task=self.name, seed=self.seed, backbone=self.backbone.name)
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)

@@ -83,7 +83,7 @@ class Study:
         sweep: prompts at several depths, beside those that are used everywhere; None leaves them out.
         initialisation: prompts trained from other tasks' prompts, beside those trained from nothing; likewise.
         projections: prompts of a backbone brought to other ones.
-        retrieval: averages of the prompts that indicators rank highest for a task.
+        retrieval: averages and mixtures of the prompts that indicators rank highest for a task.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")

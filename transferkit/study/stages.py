@@ -2,7 +2,15 @@
 
 from typing import Literal
 
-from transferkit.specs import ExamplesSpec, ProjectedInitial, ProjectedSpec, ProjectorSpec, PromptSpec, Spec
+from transferkit.specs import (
+    ExamplesSpec,
+    MixtureSpec,
+    ProjectedInitial,
+    ProjectedSpec,
+    ProjectorSpec,
+    PromptSpec,
+    Spec,
+)
 
 Stage = Literal["train", "project", "measure"]
 STAGES: tuple[Stage, ...] = ("train", "project", "measure")
@@ -14,4 +22,4 @@ def stage_of(spec: Spec) -> Stage:
         return "project" if isinstance(spec.recipe.initial, ProjectedInitial) else "train"
     if isinstance(spec, (ProjectorSpec, ProjectedSpec)):
         return "project"
-    return "train" if isinstance(spec, ExamplesSpec) else "measure"
+    return "train" if isinstance(spec, (ExamplesSpec, MixtureSpec)) else "measure"
