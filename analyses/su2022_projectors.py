@@ -122,12 +122,12 @@ def _studied(results: Results) -> list[Part]:
         return []
     here = spread[spread["method"].isin(PAPER)]
     differences = [
-        f"{WHAT[method]} {difference:.2g} of their size, where the prompts they were given differ by {given:.2g}"
+        f"by {difference:.2g} of their size ({WHAT[method]}; what they are given, by {given:.2g})"
         for method, difference, given in here[["method", "difference", "source_difference"]].itertuples(index=False)
     ]
     return [
         Text(
             body=f"The paper's two projectors, in points with 95 % intervals: {'; '.join(said)}. Prompts of different"
-            f" tasks differ by ({'; '.join(differences)}); those of the published projectors by 0.0001 to 0.0003."
+            f" tasks differ {', '.join(differences)}; those of the published projectors by 0.0001 to 0.0003."
         )
     ]
