@@ -107,8 +107,8 @@ def _shown(value: object, is_percent: bool) -> Shown:
         number = float(value)
         return Shown(_number(number, is_percent), repr(number), is_number=True)
     text = str(value)
-    led = re.match(r"[−-]?\d+(?:\.\d+)?", text)
-    by = led.group().replace("−", "-") if led and len(led.group()) > 2 else text
+    led = re.match(r"(?:[<>] )?([−-]?\d+(?:\.\d+)?)", text)  # a number, or a bound
+    by = led[1].replace("−", "-") if led and len(led[1]) > 2 else text
     return Shown(text, by, is_number=bool(led) and by != text)
 
 
