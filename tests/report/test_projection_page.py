@@ -260,6 +260,7 @@ def test_a_projector_below_what_needs_no_training_is_not_praised(tmp_path):
     assert verdicts["linear", "held out"] == "yes, but no more than majority"
     assert verdicts["flat tasks", "held out"] == "yes"
     assert verdicts["linear", "seen"] == "no"
+    assert verdicts["majority", "held out"] == "yes"  # not "but no more than majority"
 
 
 def test_there_is_no_section_where_nothing_is_brought_or_measured(tmp_path):

@@ -131,7 +131,8 @@ def untrained(rows: pd.DataFrame) -> tuple[str, float]:
 
 def is_idle(verdict: str, row: dict[str, object], floor: tuple[str, float]) -> bool:
     """Tell whether a way that beats constant prompts is no better than one that needs no training."""
-    return verdict.startswith(("yes", "only")) and float(str(row["score"])) <= floor[1]
+    is_itself = str(row["method"]) == floor[0]
+    return verdict.startswith(("yes", "only")) and float(str(row["score"])) <= floor[1] and not is_itself
 
 
 def caveats(table: pd.DataFrame) -> list[str]:
