@@ -80,7 +80,10 @@ def fill(
     asked, store = question.study(), Store(question.store)
     from transferkit import filling, run  # brings torch: a mistyped name is answered before
     from transferkit.results import Results
+    from transferkit.study.retrieval import check_retrieval
 
+    if asked.retrieval is not None:
+        check_retrieval(asked, asked.retrieval)
     lacking = _lacking(asked, store, before=stages[0])
     if dry_run:
         todo = [run.plan(asked, store, stages=stages, overwrite=how.policy, device=how.device)]

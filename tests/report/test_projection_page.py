@@ -101,13 +101,16 @@ def test_sentences_name_the_projectors_that_do_not_beat_a_constant_prompt(result
     seen, held_out = projection_sentences(results)
     assert seen.startswith(
         "Prompts of tiny/alpha on tiny/beta, seen (2 tasks): flat tasks beats every constant prompt (95 %); linear"
-        " beats only constant distance (the mean prompt); rows distance (collapsed: one prompt for all tasks) does not"
-        " beat any constant prompt. Mean scores: best projector (flat tasks, chosen on the same examples) 80.0 %,"
+        " beats only constant distance (the mean prompt); rows distance (collapsed: one prompt for all tasks) is not"
+        " shown to beat any constant prompt. Mean scores: best projector (flat tasks, chosen on the same examples) 80.0 %,"
         " constant distance 60.0 %, constant tasks 64.0 %, own prompt 90.0 %, retrained 75.0 %, best without training "
         "(majority)"
     )
     assert ", held out (1 task): " in held_out
-    assert "linear and rows distance (collapsed: one prompt for all tasks) do not beat any constant prompt" in held_out
+    assert (
+        "linear and rows distance (collapsed: one prompt for all tasks) are not shown to beat any constant prompt"
+        in held_out
+    )
 
 
 def test_how_many_verdicts_chance_would_make_is_said(section, tmp_path):
@@ -144,7 +147,7 @@ def test_one_constant_prompt_is_not_every_one(tmp_path):
     seen, held_out = projection_sentences(found)
     assert "flat tasks beat the constant prompt (95 %)" in seen
     assert "every constant prompt" not in seen + held_out
-    assert "rows distance (collapsed: one prompt for all tasks) does not beat constant distance" in seen
+    assert "rows distance (collapsed: one prompt for all tasks) is not shown to beat constant distance" in seen
     section = projection_section(found)
     drawing, table = (p for p in section.parts if getattr(p, "name", "").startswith("shoot-out"))
     assert table.columns["verdict"] == "beats the constant prompt"
@@ -240,7 +243,7 @@ def test_what_is_not_known_is_said_to_be_so(tmp_path):
 
     said = projection_sentences(results_of(tmp_path, asked=({"kinds": KINDS[:5]},), without=without))[1]
     assert "; of flat tasks it is not known." in said
-    assert "tasks) do not beat constant distance (the mean prompt); of flat" in said
+    assert "tasks) are not shown to beat constant distance (the mean prompt); of flat" in said
     assert "beats every constant prompt" not in said
 
 

@@ -26,7 +26,7 @@ COLUMNS = {
     "average": "their average, %",
     "averaged": "averages of",
     "mixture": "one trained on all of them, %",
-    "mixed": "trained for",
+    "mixed": "mixtures of",
     "regret": "regret, %",
     "hits": "hits",
     "n_targets": "targets",

@@ -41,10 +41,11 @@ KINDS = {
     "relative": "rows as near to the target's words as they were to the source's",
     "words_net": "a two-layer network between the embeddings of shared words",
     "flat_distance": "a two-layer network that maps the whole prompt, fitted to the target's own prompts of seen tasks",
-    "rows_distance": "a two-layer network that maps each row alone, fitted as flat distance is",
+    "rows_distance": "a two-layer network that maps each row alone, fitted to the target's own prompts of seen tasks",
     "flat_tasks": "a two-layer network that maps the whole prompt, tuned on the labels of seen tasks with the target"
     " frozen",
-    "rows_tasks": "a two-layer network that maps each row alone, tuned as flat tasks is",
+    "rows_tasks": "a two-layer network that maps each row alone, tuned on the labels of seen tasks with the target"
+    " frozen",
     "constant_distance": "one prompt for all tasks: the mean of the target's own prompts of seen tasks",
     "constant_tasks": "one prompt for all tasks: tuned on the labels of all seen tasks together",
     "flat_random": "the network that maps the whole prompt, untrained",

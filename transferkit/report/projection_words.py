@@ -68,7 +68,7 @@ def _found(kinds: dict[str, list[str]], constants: int) -> str:
             said.append(f"{listed(names, 20)} {'beats' if one else 'beat'} {verdict}")
         elif verdict:
             other = verdict.removeprefix("not ") if verdict != "no" else "any constant prompt"
-            said.append(f"{listed(names, 20)} {'does' if one else 'do'} not beat {other}")
+            said.append(f"{listed(names, 20)} {'is' if one else 'are'} not shown to beat {other}")
     if not said:
         return "no projector can be compared with a constant prompt" if kinds else "no projector was scored"
     if "" in kinds:

@@ -180,5 +180,9 @@ def _markdown_part(part: Text | Table | Drawing | Links) -> list[str]:
         return [*([f"### {part.heading}", ""] if part.heading else []), part.body]
     if isinstance(part, Table):
         links = f"[CSV](tables/{part.name}.csv) · [LaTeX](tables/{part.name}.tex)"
-        return [f"**{part.title}.** {part.caption} {links}", "", markdown_of(part)]
-    return [f"![{part.title}](figures/{part.name}.svg)", "", f"**{part.title}.** {part.caption}"]
+        return [f"{_titled(part)} {part.caption} {links}", "", markdown_of(part)]
+    return [f"![{part.title}](figures/{part.name}.svg)", "", f"{_titled(part)} {part.caption}"]
+
+
+def _titled(part: Table | Drawing) -> str:
+    return f"**{part.title}**" if part.title.endswith("?") else f"**{part.title}.**"

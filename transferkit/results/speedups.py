@@ -79,6 +79,8 @@ class Speedups:
         from nothing that differ in their seed, the second as if it were the started one; blank with a single seed.
         """
         table = self._table
+        if backbone is not None:
+            self._reading.check_backbone(backbone)
         return table.copy() if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
 
     @cached_property
@@ -103,6 +105,8 @@ class Speedups:
         gflop_before (what was spent before its first step: the source's training, the projector's tuning),
         selection_score, level (what the plain twin of this seed converged at), key.
         """
+        if backbone is not None:
+            self._reading.check_backbone(backbone)
         return curve_table({pair: one for pair, one in self._found.items() if backbone in (None, pair[0])}, self.rule)
 
     def matrix(self, backbone: str, kind: Kind = "comparable") -> Matrix:
@@ -111,7 +115,7 @@ class Speedups:
         Where the median is only known to lie between two ends, its value is their geometric mean, marked "~". The
         diagonal and pairs without a ratio are not applicable.
         """
-        tasks = self._reading.tasks_on(backbone)
+        tasks = self._reading.tasks_on(self._reading.check_backbone(backbone))
         names, groups = tuple(task.name for task in tasks), tuple(task.group for task in tasks)
         values, low, high = np.full((3, len(names), len(names)), np.nan)
         state, bounds = np.full(values.shape, "not_applicable"), np.full(values.shape, "")
