@@ -102,9 +102,9 @@ def test_sentences_name_the_projectors_that_do_not_beat_a_constant_prompt(result
     assert seen.startswith(
         "Prompts of tiny/alpha on tiny/beta, seen (2 tasks): flat tasks beats every constant prompt (95 %); linear"
         " beats only constant distance (the mean prompt); rows distance (collapsed: one prompt for all tasks) is not"
-        " shown to beat any constant prompt. Mean scores: best projector (flat tasks, chosen on the same examples) 80.0 %,"
-        " constant distance 60.0 %, constant tasks 64.0 %, own prompt 90.0 %, retrained 75.0 %, best without training "
-        "(majority)"
+        " shown to beat any constant prompt. Mean scores: best projector (flat tasks, chosen on the same examples)"
+        " 80.0 %, constant distance 60.0 %, constant tasks 64.0 %, own prompt 90.0 %, retrained 75.0 %, best without"
+        " training (majority)"
     )
     assert ", held out (1 task): " in held_out
     assert (
