@@ -12,6 +12,7 @@ NAMES = (
     "neurons",
     "similarities",
     "projectors",
+    "growth",
     "many_prompts",
     "step_overhead",
     "savings",

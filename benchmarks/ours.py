@@ -29,6 +29,7 @@ from transferkit.specs import (
     CausalReadout,
     Generator,
     MaskedReadout,
+    Partial,
     Placement,
     PromptSpec,
     ReadoutSpec,
@@ -96,10 +97,13 @@ class Setting:
     spec: ReadoutSpec
 
     @classmethod
-    def of(cls, case: Case, *, dtype: Dtype = "float32", savings: Savings = ALL) -> "Setting":
-        """Make it for a case."""
+    def of(
+        cls, case: Case, *, dtype: Dtype = "float32", savings: Savings = ALL, partial: Partial | None = None
+    ) -> "Setting":
+        """Make it for a case, of a part of the backbone where one is named."""
         made = backbone(case.model, dtype=dtype, device=case.device)
         made.savings = savings
+        made = made if partial is None else made.partial(partial)
         spec = READOUTS[kind_of(case.model)]()
         return cls(made, make_readout(spec, made, TASK), spec)
 
@@ -109,7 +113,7 @@ def start(case: Case, width: int, n_prompts: int = 1) -> Tensor:
     return 0.1 * torch.randn(n_prompts, case.prompt, width, generator=torch.Generator().manual_seed(1))
 
 
-def training(
+def training(  # noqa: PLR0913  (each is something else to measure)
     case: Case,
     *,
     dtype: Dtype = "float32",
@@ -119,6 +123,7 @@ def training(
     full_head: bool = False,
     n_prompts: int = 1,
     generator: Generator | None = None,
+    partial: Partial | None = None,
 ) -> Job:
     """Return a job that times whole steps of `transferkit.prompts.train`; its unit is an example.
 
@@ -131,8 +136,9 @@ def training(
         full_head: whether the whole vocabulary is scored at every text row.
         n_prompts: prompts trained together, each with its own order of examples.
         generator: what makes each example's prompt, trained in its place and alone.
+        partial: part of the backbone that is trained on; the whole by default.
     """
-    setting = Setting.of(case, dtype=dtype, savings=savings)
+    setting = Setting.of(case, dtype=dtype, savings=savings, partial=partial)
     readout = setting.readout
     if full_head:
         readout = FullHead(setting.backbone, readout, torch.tensor(label_ids(), device=case.device))

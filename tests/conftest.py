@@ -41,12 +41,17 @@ def quick_fonts() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", params=TINY)
+# Families that share all but details with another: what is asked of every family is asked of these where CI is.
+VARIANTS = ("roberta", "deberta-v2", "mistral", "qwen2", "mt5")
+EVERY = [pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in TINY]
+
+
+@pytest.fixture(scope="session", params=EVERY)
 def tiny(request: pytest.FixtureRequest) -> Backbone:
     return make_tiny(request.param)
 
 
-@pytest.fixture(scope="session", params=MASKED)
+@pytest.fixture(scope="session", params=[one for one in EVERY if one.values[0] in MASKED])
 def tiny_masked(request: pytest.FixtureRequest) -> Backbone:
     return make_tiny(request.param)
 

@@ -178,15 +178,15 @@ def _t5() -> tuple[nn.Module, PreTrainedTokenizerFast]:
 def _t5_v11() -> tuple[nn.Module, PreTrainedTokenizerFast]:
     sizes = {**WIDTHS, "d_kv": 12, "num_layers": 4, "num_decoder_layers": 3}
     config = T5Config(**sizes, **VOCABULARY, **STARTS, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
-    return _untied(T5ForConditionalGeneration(config)), closing_tokenizer()
+    return untied(T5ForConditionalGeneration(config)), closing_tokenizer()
 
 
 def _mt5() -> tuple[nn.Module, PreTrainedTokenizerFast]:
     config = MT5Config(**WIDTHS, **VOCABULARY, **STARTS, num_layers=2, num_decoder_layers=3)
-    return _untied(MT5ForConditionalGeneration(config)), closing_tokenizer()
+    return untied(MT5ForConditionalGeneration(config)), closing_tokenizer()
 
 
-def _untied(model: nn.Module) -> nn.Module:
+def untied(model: nn.Module) -> nn.Module:
     model.lm_head.weight = nn.Parameter(0.1 * torch.randn_like(model.lm_head.weight))
     return model
 

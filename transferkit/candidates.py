@@ -102,7 +102,7 @@ class Candidates:
 
 
 def find_candidates(store: Store, backbone: str | None = None) -> Candidates:
-    """Return the prompts of a backbone.
+    """Return the prompts of a backbone; those that were trained on a part of it are left out.
 
     Args:
         store: where they are kept.
@@ -112,7 +112,14 @@ def find_candidates(store: Store, backbone: str | None = None) -> Candidates:
         InputError: the store has no prompts of it, or of several and none is named; nothing is loaded.
     """
     specs = [spec for kind in KINDS for spec in store.specs(kind)]
-    stored = [spec for spec in specs if isinstance(spec, AnyStored)]
+    every = [spec for spec in specs if isinstance(spec, AnyStored)]
+    stored = [spec for spec in every if spec.backbone.partial is None]
+    for part in (spec.backbone for spec in every if spec.backbone.partial is not None and backbone is not None):
+        if backbone in (part.name, slug(part)):
+            raise InputError(
+                f"backbone = {backbone!r} is a part of {part.whole.name!r}, whose prompts are not ranked",
+                fix=f"add --backbone {slug(part.whole)}",
+            )
     if not stored:
         raise InputError(f"{store.root} holds no prompts", fix="train some: transferkit train STUDY")
     known = list(dict.fromkeys(spec.backbone for spec in stored if not isinstance(spec, ImportedPromptSpec)))
@@ -120,10 +127,10 @@ def find_candidates(store: Store, backbone: str | None = None) -> Candidates:
     aliases = {name, spec.name, sources.describe(name, spec.dtype).upstream}
     own = [one for one in stored if one.backbone == spec]
     imported = [one for one in stored if isinstance(one, ImportedPromptSpec) and one.backbone.name in aliases]
-    every = list(dict.fromkeys([*own, *imported]))
+    tried = list(dict.fromkeys([*own, *imported]))
     lineage = Lineage(specs)
-    words = lineage.words(every)
-    found = [made for one in every if (made := _candidate(one, lineage, words[key(one)])) is not None]
+    words = lineage.words(tried)
+    found = [made for one in tried if (made := _candidate(one, lineage, words[key(one)])) is not None]
     if not found:
         held = sorted({slug(one.backbone) for one in stored})
         unplaced = f" but {len(imported)} imported ones whose place is not known" if imported else ""

@@ -7,6 +7,7 @@ from transferkit.backbones.loading import Shape, check_readout, shape_of, tokeni
 from transferkit.errors import InputError, nearest
 from transferkit.examples import load
 from transferkit.generation import check_beams
+from transferkit.growth_checks import check_growth
 from transferkit.readouts import label_word_ids
 from transferkit.specs import (
     EmbeddingReadout,
@@ -45,6 +46,7 @@ def check(asked: Study, store: Store, *, cache: Path | None = None) -> None:
     _check_every_size(asked, shapes)
     for recipe in (asked.recipe, *(wanted.recipe for wanted in asked.projections if wanted.recipe is not None)):
         _check_initial(asked, recipe, store)
+    check_growth(asked, shapes)
     if asked.retrieval is not None:
         check_retrieval(asked, asked.retrieval)
     for task in asked.resolved_tasks:

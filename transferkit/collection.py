@@ -92,6 +92,11 @@ class Collection:
         """Return nothing, likewise."""
         return ()
 
+    @property
+    def growing(self) -> None:
+        """Return nothing, likewise."""
+        return None
+
     def examples(self) -> tuple[ExamplesSpec, ...]:
         """Return nothing: the examples stayed with those who used them."""
         return ()

@@ -13,6 +13,7 @@ from transferkit.asking import Question, literal
 from transferkit.errors import InputError
 
 if TYPE_CHECKING:  # each function imports what it needs, so that light verbs stay quick
+    from transferkit.groups import Group
     from transferkit.report import Chapter
     from transferkit.results import Results
     from transferkit.run import Plan
@@ -82,10 +83,10 @@ def fill(
     from transferkit.results import Results
     from transferkit.study.retrieval import check_retrieval
 
-    if asked.retrieval is not None:
-        check_retrieval(asked, asked.retrieval)
     lacking = _lacking(asked, store, before=stages[0])
     if dry_run:
+        if asked.retrieval is not None:  # a run checks it with all else, but needs models and data for that
+            check_retrieval(asked, asked.retrieval)
         todo = [run.plan(asked, store, stages=stages, overwrite=how.policy, device=how.device)]
         if "measure" in stages:
             late = Results(asked, store).choosing.specs()
@@ -217,13 +218,7 @@ def _plan_text(
 
     first, late = todo[0], todo[1:]
     groups = {kind: [group for plan in todo for group in plan.groups[kind]] for kind in first.groups}
-    counts = {kind: sum(len(group.specs) for group in several) for kind, several in groups.items()}
-    counts["prompts"] += len(lacking.get("train", ()))
-    for kind in ("projectors", "projected", "started"):  # not said of studies that have none
-        if not asked.projections:
-            del counts[kind]
-    if asked.retrieval is None:
-        del counts["mixtures"]
+    counts = _counts(asked, groups, lacking)
     n_present = sum(plan.n_present for plan in todo)
     assets = catalogue.missing(named.assets_of(asked), question.cache)
     if as_json:
@@ -245,6 +240,19 @@ def _plan_text(
     if "project" in lacking:
         lines.append(f"prompts are to be brought to other backbones first → {question.command('project')}")
     return "\n".join(lines)
+
+
+def _counts(asked: "Study", groups: "dict[str, list[Group]]", lacking: "dict[Stage, list[Spec]]") -> dict[str, int]:
+    """Return how many artifacts of each kind a study has are missing, those of earlier steps included."""
+    from transferkit.specs import ActivitySpec
+
+    counts = {kind: sum(len(group.specs) for group in several) for kind, several in groups.items()}
+    for spec in lacking.get("train", ()):
+        counts["activity" if isinstance(spec, ActivitySpec) else "prompts"] += 1
+    unsaid = [] if asked.projections else ["projectors", "projected", "started"]
+    unsaid += [] if asked.retrieval is not None else ["mixtures"]
+    unsaid += [] if any(isinstance(spec, ActivitySpec) for spec in asked.specs()) else ["activity"]
+    return {kind: n for kind, n in counts.items() if kind not in unsaid}
 
 
 def _fill_call(question: Question, stages: "Sequence[Stage]", how: How) -> str:

@@ -167,6 +167,11 @@ def _write(source: str, to: Path, store: Path, *, backbone: str | None, task_typ
                 fix=f"its weights are in {kept.path(spec)}, generator.safetensors",
             )
         prompt, name = found, backbone or spec.backbone.name
+        if not is_array and spec.backbone.partial is not None:
+            raise InputError(
+                f"{source} belongs to {spec.backbone.name}, a part of {spec.backbone.whole.name}; PEFT has no parts",
+                fix="write its rows as an array: --to FILE.safetensors",
+            )
         if not isinstance(spec, ImportedPromptSpec) and found.peft is None and not is_array:
             raise InputError(
                 f"{source} enters elsewhere than in front of the words, which PEFT has no kind of prompt for",

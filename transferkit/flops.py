@@ -1,17 +1,23 @@
-"""Shelf. Floating-point operations of one example by formula: what prompts and fine-tuning cost (Liu et al. 2022).
+"""Shelf. Floating-point operations of one example by formula: what prompts and fine-tuning cost.
 
 A multiply-add is two operations. A linear map counts once forward, once more for the gradient of its input and once
-more for that of its weights; attention of n rows to n rows has two products forward and four backward. The answer is
-read at one row, from the whole vocabulary. Norms, activations, generators and optimisers are left out.
+more for that of its weights; attention of n rows to n rows has two products forward and four backward. Norms,
+activations, generators and optimisers are left out.
 
-`benchmarks/flops.py` counts something else: what our engine does, every saving taken into account.
+Two questions are answered. `prompt_tuning` and `fine_tuning` compare methods on a stack of like blocks, the answer read
+at one row (Liu et al. 2022); `prompt_cost` counts a prompt's step on a whole or partial backbone of any kind, decoder
+and head included (Huang et al. 2022). `benchmarks/flops.py` counts something else: what our engine does, every saving
+taken into account.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-GATED = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma3_text", "modernbert"})
+CAUSAL = frozenset({"gpt2", "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma3_text"})
+GATED = CAUSAL - {"gpt2"} | {"modernbert"}
+
+Convention = Literal["all", "ptflops"]
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,43 @@ class Dimensions:
         return self.weights + biases + 4 * self.width
 
 
-def forward(of: Dimensions, rows: int) -> int:
-    """Return the operations of a block: F(n)."""
-    return 2 * (rows * of.weights + 2 * rows**2 * of.inner)
+@dataclass(frozen=True)
+class Kept:
+    """The blocks of a partial backbone, in order, each by the width of its feed-forward part.
+
+    Attributes:
+        encoder: blocks of an encoder-decoder's encoder; of any other model, all its blocks.
+        decoder: blocks of an encoder-decoder's decoder.
+    """
+
+    encoder: tuple[int, ...]
+    decoder: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Operations of one example.
+
+    Attributes:
+        forward: of the forward pass.
+        backward: of the gradients that are passed back to the prompt.
+    """
+
+    forward: float
+    backward: float
+
+    @property
+    def total(self) -> float:
+        """Operations of a training step."""
+        return self.forward + self.backward
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.forward + other.forward, self.backward + other.backward)
+
+
+def forward(of: Dimensions, rows: int, *, attention: bool = True) -> int:
+    """Return the operations of a block: F(n), or of its linear maps alone."""
+    return 2 * (rows * of.weights + attention * 2 * rows**2 * of.inner)
 
 
 def backward(of: Dimensions, rows: int, *, frozen: bool = True) -> int:
@@ -125,10 +165,121 @@ def fine_tuning(of: Dimensions, text: int) -> float:
     return of.n_blocks * (forward(of, text) + backward(of, text, frozen=False)) + 3 * head(of)
 
 
+def whole(config: Mapping[str, Any]) -> Kept:
+    """Return all blocks of a model at their full width."""
+    of = Dimensions.from_config(config)
+    if not config.get("is_encoder_decoder"):
+        return Kept((of.ffn,) * of.n_blocks)
+    n_decoder = _named(config, "num_decoder_layers", default=of.n_blocks)
+    return Kept((of.ffn,) * of.n_blocks, (of.ffn,) * n_decoder)
+
+
+def prompt_cost(  # noqa: PLR0913 (what sets the arithmetic, and nothing else)
+    config: Mapping[str, Any],
+    text: int,
+    prompt: int,
+    *,
+    answer: int = 1,
+    read: int = 1,
+    kept: Kept | None = None,
+    insert_after: int = 0,
+    visits: float = 1.0,
+    convention: Convention = "all",
+) -> Cost:
+    """Return the operations of an example of a training step, of which only the prompt learns.
+
+    All rows are counted in full, as a stock model computes them: pairs that a causal or local mask hides, gradients of
+    the text's rows beside the prompt's, and those of the answer's own words in the first decoder block. Left out of
+    DeBERTa is the projection of its table of positions, which a pass needs once, however many examples it has.
+
+    Args:
+        config: of a Hugging Face model, as a dict.
+        text: rows of the text, without the prompt.
+        prompt: rows of the prompt. An encoder-decoder has them among its decoder's rows if they join there.
+        answer: rows of an encoder-decoder's decoder, all of which are read.
+        read: rows of any other model at which the head is read; 0 of one that has no head for words.
+        kept: the blocks there are, by default all at full width.
+        insert_after: blocks that run without the prompt, and forward only: the first kept ones, an encoder's before its
+            decoder's.
+        visits: how often an example comes for each time it goes through these; more than once where rows are kept.
+        convention: "all", or what ptflops 0.6 sees (and halves): linear maps alone, and forward alone.
+
+    Raises:
+        ValueError: the prompt enters behind the last block, or the blocks kept are those of another kind of model.
+    """
+    of, kept = Dimensions.from_config(config), kept or whole(config)
+    n_encoder, n_blocks = len(kept.encoder), len(kept.encoder) + len(kept.decoder)
+    if not kept.encoder or bool(kept.decoder) != bool(config.get("is_encoder_decoder")):
+        raise ValueError(f"{n_encoder} blocks and {len(kept.decoder)} of a decoder are no {config.get('model_type')}")
+    _refuse_outside(insert_after, n_blocks)
+    attention, in_decoder = convention == "all", insert_after >= n_encoder
+    memory = text if in_decoder else text + prompt
+    cost = _head(of, config, answer if kept.decoder else read)
+    for depth, ffn in enumerate(kept.encoder + kept.decoder):
+        is_decoder, has_begun = depth >= n_encoder, depth >= insert_after
+        rows = answer if is_decoder else text
+        if has_begun and is_decoder == in_decoder:
+            rows += prompt
+        block = _block(replace(of, ffn=ffn), rows, table=_table(config), attention=attention)
+        if is_decoder:
+            block += _cross(of, rows, memory, learns=not in_decoder, attention=attention)
+        cost += block if has_begun else Cost(block.forward / visits, 0)
+    return cost if convention == "all" else Cost(cost.forward, 0)
+
+
+def schedule_share(shares: Sequence[float], costs: Sequence[float], full: float) -> float:
+    """Return what a training costs that grows through partial models, as a share of one on the full model throughout.
+
+    Args:
+        shares: of the steps, by stage; the full model has what is left.
+        costs: of a step, by stage.
+        full: cost of a step on the full model.
+
+    Raises:
+        ValueError: there are not as many shares as costs.
+    """
+    partial = sum(share * cost for share, cost in zip(shares, costs, strict=True))
+    return (partial + (1 - sum(shares)) * full) / full
+
+
+def _block(of: Dimensions, rows: int, *, table: int, attention: bool) -> Cost:
+    """Return the cost of a block among its own rows; `table` entries of positions are met by each of them."""
+    positions = attention * 2 * rows * table * of.inner
+    return Cost(forward(of, rows, attention=attention) + positions, backward(of, rows) + positions)
+
+
+def _cross(of: Dimensions, rows: int, memory: int, *, learns: bool, attention: bool) -> Cost:
+    """Return the cost of attending to an encoder's rows, which pass gradients on only if a prompt is among them."""
+    queries, keys = 2 * rows * of.width * of.inner, 2 * memory * of.width * of.inner_keys
+    products = attention * 2 * rows * memory * of.inner
+    passed_back = queries + products + learns * (keys + products)
+    return Cost(2 * (queries + keys + products), 2 * passed_back)
+
+
+def _head(of: Dimensions, config: Mapping[str, Any], rows: int) -> Cost:
+    """Return the cost of a head, of which a masked language model's has a map of its own before the vocabulary's."""
+    is_masked = not config.get("is_encoder_decoder") and config.get("model_type") not in CAUSAL
+    each = head(of) if is_masked else 2 * of.width * of.vocabulary
+    return Cost(rows * each, rows * each)
+
+
+def _table(config: Mapping[str, Any]) -> int:
+    """Return how many entries of a table of positions each row is compared with: DeBERTa's, by queries and by keys."""
+    if not config.get("relative_attention"):
+        return 0
+    sizes = (config.get(name) or 0 for name in ("position_buckets", "max_relative_positions"))
+    span = next((size for size in sizes if size > 0), _named(config, "max_position_embeddings"))
+    return 2 * span * sum(term in (config.get("pos_att_type") or ()) for term in ("c2p", "p2c"))
+
+
 def _below(of: Dimensions, text: int, insert_after: int, visits: float) -> float:
-    if not 0 <= insert_after < of.n_blocks:
-        raise ValueError(f"insert_after = {insert_after} lies outside 0 … {of.n_blocks - 1}")
+    _refuse_outside(insert_after, of.n_blocks)
     return insert_after * forward(of, text) / visits
+
+
+def _refuse_outside(insert_after: int, n_blocks: int) -> None:
+    if not 0 <= insert_after < n_blocks:
+        raise ValueError(f"insert_after = {insert_after} lies outside 0 … {n_blocks - 1}")
 
 
 def _named(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:

@@ -2,8 +2,8 @@
 
 Two ways lead there. Hugging Face's `generate` keeps keys and values of what is written and knows beams: it goes on from
 rows behind our encoder, and from word-level rows of a causal backbone or from the keys and values we made of them.
-Where a prompt enters above them, in a decoder or in front of a causal block, the stack is run again for every token:
-slower, greedy only, and the same by definition.
+Where a prompt enters above them, in a decoder or in front of a causal block, and where parts of a backbone write, of
+which the library knows nothing, the stack is run again for every token: slower, greedy only, the same by definition.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +70,12 @@ def write_tokens(
     """Return the tokens of it, the one that ends each text left out; arguments as of `write`."""
     if prompt is not None:
         check_beams(answer, placement, Shape.of(backbone.config), backbone.spec.name)
-    by_library = prompt is None or continues(backbone, placement)
+    if backbone.is_partial and answer.beams > 1:
+        raise InputError(
+            f"beams = {answer.beams} cannot be had on {backbone.spec.name!r}, a part of a backbone",
+            fix="set beams = 1, or write with the whole backbone",
+        )
+    by_library = not backbone.is_partial and (prompt is None or continues(backbone, placement))
     if backbone.kind == "encoder-decoder":
         memory = known if isinstance(known, EncoderRows) else remembered(backbone, batch, prompt, placement)
         if by_library:
@@ -206,14 +211,16 @@ def _decoder(backbone: Backbone, memory: EncoderRows, prompt: Prompts | None, pl
     stack = backbone.stack
     everywhere = placement.visibility == "everywhere"
     start = backbone.config.decoder_start_token_id
-    assert prompt is not None
-    prompts = spread(prompt, len(memory.hidden))
+    in_decoder = prompt is not None and placement.insert_after >= stack.n_encoder
+    prompts = spread(prompt, len(memory.hidden)) if prompt is not None and in_decoder else None
 
     def scores(alive: list[int], said: Sequence[list[int]]) -> Float[Tensor, "A V"]:
         ids = torch.tensor([[start, *tokens] for tokens in said], device=backbone.device)
         seen = EncoderRows(memory.hidden[alive], memory.mask[alive], memory.is_padded)
-        state = backbone.run(stack.begin_answer(ids, seen), stack.n_encoder, placement.insert_after)
-        state = backbone.insert(state, prompts[alive], where=placement.where, everywhere=everywhere)
+        state = stack.begin_answer(ids, seen)
+        if prompts is not None:
+            state = backbone.run(state, stack.n_encoder, placement.insert_after)
+            state = backbone.insert(state, prompts[alive], where=placement.where, everywhere=everywhere)
         return backbone.read(state, torch.full_like(ids[:, :1], ids.shape[1] - 1)).squeeze(1)
 
     return scores
@@ -221,16 +228,16 @@ def _decoder(backbone: Backbone, memory: EncoderRows, prompt: Prompts | None, pl
 
 def _causal(backbone: Backbone, batch: Batch, prompt: Prompts | None, placement: Placement) -> Next:
     texts = [row[:length] for row, length in zip(batch.ids.tolist(), batch.mask.sum(1).tolist(), strict=True)]
-    assert prompt is not None
-    alone = backbone.prefill(prompt, placement) if len(prompt) == 1 else None
-    prompts = spread(prompt, len(texts))
+    alone = backbone.prefill(prompt, placement) if prompt is not None and len(prompt) == 1 else None
+    prompts = None if prompt is None else spread(prompt, len(texts))
 
     def scores(alive: list[int], said: Sequence[list[int]]) -> Float[Tensor, "A V"]:
         rows = [texts[i] + tokens for i, tokens in zip(alive, said, strict=True)]
         last = np.array([len(row) - 1 for row in rows], dtype=np.int64)
         encoded = Encoded(rows, None, last, np.zeros_like(last), special_id(backbone.tokenizer.pad_token_id), 0)
         going = encoded.batch(np.arange(len(rows))).to(backbone.device)
-        state = backbone.enter(going, prompts[alive] if alone is None else alone, placement)
+        own = prompts[alive] if prompts is not None and alone is None else alone
+        state = backbone.enter(going, own, placement)
         return backbone.read(state, going.answer.unsqueeze(1)).squeeze(1)
 
     return scores

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from transferkit.specs import (
+    ActivitySpec,
     InfluenceSpec,
     Majority,
     MixtureSpec,
@@ -51,6 +52,8 @@ def count_units(specs: Sequence[Spec], n_examples: Callable[[Task], int]) -> int
             total += 0 if isinstance(spec.source, Majority) else n_examples(spec.task)
         elif isinstance(spec, InfluenceSpec):
             total += n_examples(spec.task)
+        elif isinstance(spec, ActivitySpec):
+            total += min(spec.n_examples, spec.task.sizes.train or spec.n_examples)
         else:
             total += 1
     return total
@@ -64,7 +67,8 @@ ROWS_AT_ONCE = {"cpu": 200, "cuda": 16384}
 def training_groups(specs: Sequence[PromptSpec], device: str) -> list[list[PromptSpec]]:
     """Return which prompts are trained in shared passes: as many as fill a step, of one backbone and one recipe.
 
-    Prompts are alone where dropout is on, whose random numbers would depend on the company, and so are generators.
+    Prompts are alone where dropout is on, whose random numbers would depend on the company, and so are generators, and
+    prompts whose backbone grows, of which each task has its own parts.
     """
     found: list[list[PromptSpec]] = []
     open_groups: dict[str, list[PromptSpec]] = {}
@@ -87,4 +91,4 @@ def training_groups(specs: Sequence[PromptSpec], device: str) -> list[list[Promp
 
 
 def _may_share(recipe: Recipe) -> bool:
-    return not recipe.backbone_dropout and recipe.generator is None
+    return not recipe.backbone_dropout and recipe.generator is None and recipe.growth is None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from transferkit.specs import (
     ConstantMap,
+    Growth,
     ImportedPromptSpec,
     MixtureSpec,
     Placement,
@@ -121,8 +122,9 @@ class Lineage:
                 name = "+".join(_names(first))
             how = f", {first.method} from {first.prompt.backbone}" if isinstance(first, ProjectedSpec) else ""
             words.append(f"from {name} ({parent[:SHOWN_DIGITS]}{how})")
-        generator = spec.recipe.generator
-        return [*words, *_place(spec.recipe.placement), *([] if generator is None else [_plain(generator.kind)])]
+        generator, growth = spec.recipe.generator, spec.recipe.growth
+        words += [*_place(spec.recipe.placement), *([] if generator is None else [_plain(generator.kind)])]
+        return [*words, *([] if growth is None else [_growing(growth)])]
 
 
 def _begun(recipe: Recipe) -> list[str]:
@@ -141,6 +143,10 @@ def _place(placement: Placement) -> list[str]:
     return [] if placement == Placement() else [f"block {placement.insert_after}"]
 
 
+def _growing(growth: Growth) -> str:
+    return f"growing in {growth.name}"
+
+
 def _differing(spec: Trained, rivals: Sequence[Trained]) -> list[str]:
     """Return in words what not all prompts of one backbone, task and seed share, beside what is always said."""
     others = [_facts(one) for one in rivals]
@@ -156,13 +162,14 @@ def _facts(spec: Trained) -> dict[str, object]:
     recipe = {field.name: getattr(spec.recipe, field.name) for field in fields(spec.recipe)}
     task = {} if isinstance(spec, MixtureSpec) else {f.name: getattr(spec.task, f.name) for f in fields(spec.task)}
     begins = "" if _begun(spec.recipe) else recipe.pop("initial").kind
-    left_out = {"initial", "placement", "generator", "name"}
+    left_out = {"initial", "placement", "generator", "growth", "name"}
     found = {name: value for name, value in {**recipe, **task}.items() if name not in left_out}
     found |= {"readout": spec.readout.kind} | ({"initial": begins} if begins else {})
-    placement, generator = spec.recipe.placement, spec.recipe.generator
+    placement, generator, growth = spec.recipe.placement, spec.recipe.generator, spec.recipe.growth
     details: dict[str, object] = {f"block {placement.insert_after}": placement}
     details |= {} if generator is None else {generator.kind: generator}
-    for of, value in details.items():  # the block and the kind are said anyway
+    details |= {} if growth is None else {_growing(growth): growth}
+    for of, value in details.items():  # the block, the kind and the name of a schedule are said anyway
         parts = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
         found |= {f"{of} {name}": part for name, part in parts.items() if name not in {"insert_after", "kind"}}
     return found

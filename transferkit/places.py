@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from transferkit.specs import (
+    ActivitySpec,
     BackboneSpec,
     ImportedPromptSpec,
     ImportedScoreSpec,
@@ -34,6 +35,7 @@ FOLDERS = {
     "neurons": "neurons",
     "words": "words",
     "influence": "influence",
+    "activity": "activity",
     "examples": "data",
     "imported_prompt": "prompts",
     "imported_score": "scores",
@@ -59,6 +61,8 @@ def place(spec: Spec) -> PurePosixPath:
     elif isinstance(spec, (ScoreSpec, ImportedScoreSpec, InfluenceSpec)):
         name = f"{source_label(spec.source, spec.backbone)}-{key(spec)}"
         parts = (slug(spec.backbone), spec.task.name, name)
+    elif isinstance(spec, ActivitySpec):
+        parts = (slug(spec.backbone), f"{spec.task.name}-{key(spec)}")
     elif isinstance(spec, (NeuronsSpec, WordsSpec)):
         parts = (slug(spec.backbone), f"{source_label(spec.source, spec.backbone)}-{key(spec)}")
     else:

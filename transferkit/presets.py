@@ -15,6 +15,7 @@ from transferkit.complaints import refuse
 from transferkit.errors import InputError, nearest
 from transferkit.specs import (
     Generator,
+    Growth,
     LabelWordsInitial,
     NormalInitial,
     Placement,
@@ -22,6 +23,7 @@ from transferkit.specs import (
     UniformInitial,
     VocabularyInitial,
 )
+from transferkit.specs.partial import QUARTERS
 
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
@@ -89,7 +91,8 @@ lpt2022_bottleneck, lpt2022_average_pool, lpt2022_max_pool = (
     for kind in ("bottleneck", "average_pool", "max_pool")
 )
 
-# Huang et al. 2022 (FPT), the plain prompt-tuning baseline: 20 rows, Adafactor 0.3, clipped at 1.
+# Huang et al. 2022 (FPT), the plain prompt-tuning baseline: 20 rows, Adafactor 0.3, clipped at 1. Deviation: rows begin
+# within ± 0.5, as those of Lester et al. do; theirs within ± √(1/d), which is another number for every backbone.
 fpt2022 = Recipe(
     prompt_length=20,
     initial=UniformInitial(low=-0.5, high=0.5),
@@ -99,6 +102,12 @@ fpt2022 = Recipe(
     batch_size=32,
     steps=30_000,
     evaluate_every=500,
+)
+
+# The same while the backbone grows: by 20, 20, 20 and 40 % of the steps, from a quarter on, optimiser state carried.
+fpt2022_depth, fpt2022_width, fpt2022_both = (
+    dataclasses.replace(fpt2022, growth=growth)
+    for growth in (Growth(depth=QUARTERS), Growth(width=QUARTERS), Growth(depth=QUARTERS, width=QUARTERS))
 )
 
 PRESETS: dict[str, Recipe] = {
@@ -111,6 +120,9 @@ PRESETS: dict[str, Recipe] = {
     "lpt2022_average_pool": lpt2022_average_pool,
     "lpt2022_max_pool": lpt2022_max_pool,
     "fpt2022": fpt2022,
+    "fpt2022_depth": fpt2022_depth,
+    "fpt2022_width": fpt2022_width,
+    "fpt2022_both": fpt2022_both,
 }
 
 

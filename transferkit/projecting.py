@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -113,13 +113,11 @@ class Projecting:
             begun = time.process_time()
             try:
                 jobs = [self._job(part, backbone) for part in spec.parts]
-                # Where first rows are those of its tasks' own words, it begins in the middle of them.
-                initial = torch.stack([job.initial for job in jobs]).double().mean(dim=0).float()
+                initial = _middle(jobs)
                 taught = [Taught(job, initial) for job in jobs]
                 report = partial(_advanced, advance, f"{spec.name} seed {spec.seed} · {backbone.spec.name}")
-                made: Made = lambda flat, _first, shape=initial.shape: flat.view(shape)  # noqa: E731
-                flat, name = initial.flatten(), key(spec)
-                run, cost = self._tuned(made, flat, taught, name=name, backbone=backbone, progress=report)
+                made, name = partial(_as_rows, initial.shape), key(spec)
+                run, cost = self._tuned(made, initial.flatten(), taught, name=name, backbone=backbone, progress=report)
             except (InputError, RunError) as error:
                 self.fail(spec, error)
                 continue
@@ -154,7 +152,7 @@ class Projecting:
             taught.append(Taught(self._job(asked, backbone), rows))
         # A constant prompt begins as the target's own prompts do: it is one of them, tuned on several tasks.
         is_net = isinstance(spec.method, PromptNet)
-        start = start_of(spec, material) if is_net else {"rows": taught[0].job.initial.numpy()}
+        start = start_of(spec, material) if is_net else {"rows": _middle([one.job for one in taught]).numpy()}
         wanted = {name: part.shape for name, part in start.items()}
         made = partial(_made, spec.method, wanted)
         flat, name = weights.join(start, wanted), key(spec)
@@ -189,6 +187,15 @@ class Projecting:
 
 def _advanced(advance: Advance, label: str, n: int) -> None:
     advance(n, label)
+
+
+def _middle(jobs: Sequence[Job]) -> Float[Tensor, "P d"]:
+    """Return the rows that a prompt of several tasks begins from: where they differ, as label words do, their mean."""
+    return torch.stack([job.initial for job in jobs]).double().mean(dim=0).float()
+
+
+def _as_rows(shape: tuple[int, ...], flat: Float[Tensor, "N"], _prompt: Float[Tensor, "P d"]) -> Float[Tensor, "P d"]:
+    return flat.view(shape)
 
 
 def _made(

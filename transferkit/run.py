@@ -14,6 +14,7 @@ from transferkit.executors import Executor, Inline
 from transferkit.groups import Group, count_units, training_groups
 from transferkit.progress import Quiet, Reporter
 from transferkit.specs import (
+    ActivitySpec,
     BackboneSpec,
     ExamplesSpec,
     InfluenceSpec,
@@ -40,12 +41,13 @@ class Plan:
     """What a study lacks.
 
     Attributes:
-        examples, prompts, mixtures, projectors, projected, started, scores, neurons, words, influence: groups of
-            missing artifacts, in the order of working; `started` are prompts that begin from projected ones.
+        examples, activity, prompts, mixtures, projectors, projected, started, scores, neurons, words, influence:
+            groups of missing artifacts, in the order of working; `started` are prompts that begin from projected ones.
         n_present: artifacts that are there already.
     """
 
     examples: tuple[Group, ...]
+    activity: tuple[Group, ...]
     prompts: tuple[Group, ...]
     mixtures: tuple[Group, ...]
     projectors: tuple[Group, ...]
@@ -118,12 +120,13 @@ def plan(
     def trained(stage: Stage) -> tuple[Group, ...]:
         prompts = [s for s in missing if isinstance(s, PromptSpec) and stage_of(s) == stage]
         return tuple(
-            Group(tuple(same), names[same[0].backbone], count_units(same, n_examples))
+            Group(tuple(same), names[same[0].backbone.whole], count_units(same, n_examples))
             for same in training_groups(prompts, resolve_device(device))
         )
 
     return Plan(
         examples=grouped(ExamplesSpec, key),
+        activity=grouped(ActivitySpec, lambda s: s.backbone),
         prompts=trained("train"),
         mixtures=grouped(MixtureSpec, lambda s: s.backbone),
         projectors=grouped(ProjectorSpec, lambda s: (s.backbone, s.source_backbone)),
@@ -185,6 +188,7 @@ def fill(
     first = plan(asked, store, stages=stages, overwrite=overwrite, device=device, specs=specs)
     executor.run("data", first.examples, store, reporter)
     todo = plan(asked, store, stages=stages, overwrite=overwrite, device=device, specs=specs)  # sizes are known now
+    executor.run("activity", todo.activity, store, reporter)
     executor.run("train", (*todo.prompts, *todo.mixtures), store, reporter)
     executor.run("project", (*todo.projectors, *todo.projected), store, reporter)
     executor.run("train on", todo.started, store, reporter)
@@ -204,4 +208,4 @@ def _group(same: Sequence[Spec], names: Mapping[BackboneSpec, str], units: int) 
     if isinstance(first, ExamplesSpec):
         return Group(tuple(same), None, units)
     source = names[first.source_backbone] if isinstance(first, ProjectorSpec) else None
-    return Group(tuple(same), names[first.backbone], units, source)
+    return Group(tuple(same), names[first.backbone.whole], units, source)

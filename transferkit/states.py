@@ -206,5 +206,7 @@ def _facts(folder: Path) -> dict[str, object]:
 
 
 def _name(encoded: Encoded, backbone: Backbone, depth: int, dtype: torch.dtype) -> str:
-    about = json.dumps([RECIPE_VERSION, canonical(backbone.spec), depth, str(dtype), encoded.digest], sort_keys=True)
+    part = backbone.spec.partial  # which is whole up to some block
+    spec = backbone.spec.whole if part is not None and depth <= part.above else backbone.spec
+    about = json.dumps([RECIPE_VERSION, canonical(spec), depth, str(dtype), encoded.digest], sort_keys=True)
     return hashlib.sha256(about.encode()).hexdigest()[:16]

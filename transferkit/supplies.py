@@ -16,9 +16,10 @@ from transferkit.examples import Examples, load
 from transferkit.generators import Generated, join_weights, make_weights
 from transferkit.predictions import Entrant, Prefills
 from transferkit.projectors import Vocabulary
-from transferkit.prompts import Data, Job, Term, make_initial, weighted_sum
+from transferkit.prompts import Data, Job, Stage, Term, make_initial, weighted_sum
 from transferkit.readouts import make_readout
 from transferkit.specs import (
+    ActivitySpec,
     BackboneSpec,
     ExamplesSpec,
     Generator,
@@ -28,6 +29,7 @@ from transferkit.specs import (
     MixedPrompt,
     MixtureSpec,
     NoPrompt,
+    Partial,
     Placement,
     ProjectedPrompt,
     ProjectedSpec,
@@ -38,6 +40,7 @@ from transferkit.specs import (
     ScoreSpec,
     TrainedPrompt,
     key,
+    stages_of,
 )
 from transferkit.states import StatesShelf
 from transferkit.store import Store
@@ -60,6 +63,8 @@ class Supplies:
         self._encoded: dict[object, Encoded] = {}
         self._prompt_specs: dict[str, PromptSpec | MixtureSpec | ProjectedSpec] = {}
         self._vocabularies: dict[BackboneSpec, Vocabulary] = {}
+        self._part: tuple[BackboneSpec, Backbone] | None = None
+        self._activity: tuple[str, artifacts.Activity] | None = None
 
     @property
     def at_hand(self) -> Backbone | None:
@@ -67,15 +72,45 @@ class Supplies:
         return self._loaded[1] if self._loaded else None
 
     def backbone(self, name: str, spec: BackboneSpec, readout: ReadoutKind) -> Backbone:
-        """Return a backbone by the name to load it by, loaded unless it is the last one used."""
-        wanted = (spec, readout)
+        """Return a backbone by the name to load it by, or a part of it; loaded unless it is the last one used."""
+        wanted = (spec.whole, readout)
         if self._loaded is None or self._loaded[0] != wanted:
-            self._loaded = None  # let the old one go first
+            self._loaded = self._part = self._activity = None  # let the old one go first
             self._encoded.clear()
             self._prefills = Prefills()
             loaded = Backbone.load(name, readout=readout, dtype=spec.dtype, device=self.device, cache=self.cache)
             self._loaded = (wanted, loaded)
-        return self._loaded[1]
+        whole = self._loaded[1]
+        in_use = None if self._part is None else self._part[0]
+        if in_use != (None if spec.partial is None else spec):
+            self._prefills = Prefills()  # of another model
+            self._part = None  # let its weights go first
+            self._part = None if spec.partial is None else (spec, self.part(whole, spec.partial))
+        return whole if self._part is None else self._part[1]
+
+    def part(self, whole: Backbone, partial: Partial) -> Backbone:
+        """Return a part of a backbone.
+
+        Raises:
+            RunError: what it is ranked by is not in the store.
+        """
+        activity = None if partial.activity is None else self.activity(partial.activity)
+        return whole.partial(partial, activity)
+
+    def activity(self, found: str) -> artifacts.Activity:
+        """Return a stored activity by key, read once as long as it serves.
+
+        Raises:
+            RunError: it is not there.
+        """
+        if self._activity is None or self._activity[0] != found:
+            spec = next((spec for spec in self.store.specs("activity") if key(spec) == found), None)
+            if spec is None:
+                raise RunError(f"activity {found} is not in the store", fix="measure it first: transferkit train STUDY")
+            activity = self.store.get(spec)
+            assert isinstance(activity, artifacts.Activity)
+            self._activity = (found, activity)
+        return self._activity[1]
 
     def examples(self, task: Task) -> dict[Split, Examples]:
         """Return a task's splits, read once."""
@@ -85,7 +120,12 @@ class Supplies:
         return self._examples[name]
 
     def encoded(
-        self, task: Task, split: Split, backbone: Backbone, spec: PromptSpec | ScoreSpec | InfluenceSpec, room: int
+        self,
+        task: Task,
+        split: Split,
+        backbone: Backbone,
+        spec: PromptSpec | ScoreSpec | InfluenceSpec | ActivitySpec,
+        room: int,
     ) -> Encoded:
         """Return a split as token ids of a backbone, tokenised once."""
         kind = spec.readout.kind
@@ -124,7 +164,11 @@ class Supplies:
                 find_prompt=lambda found: self.prompt(found).vectors,
             )
         readout = make_readout(spec.readout, backbone, spec.task)
-        return Job(spec, readout, data, initial, self.store.scratch(key(spec)))
+        stages = []
+        for until, partial in stages_of(spec):
+            part = self.part(backbone, partial)
+            stages.append(Stage(until, part, make_readout(spec.readout, part, spec.task)))
+        return Job(spec, readout, data, initial, self.store.scratch(key(spec)), tuple(stages))
 
     def projector(self, found: str) -> tuple[ProjectorSpec, artifacts.Projector]:
         """Return a stored projector by key, with its spec.

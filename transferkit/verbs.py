@@ -21,6 +21,7 @@ Kind = Annotated[
         "neurons",
         "words",
         "influence",
+        "activity",
         "examples",
     ]
     | None,

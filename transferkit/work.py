@@ -18,13 +18,23 @@ from transferkit.backbones import Backbone
 from transferkit.backbones.loading import Device
 from transferkit.errors import InputError, RunError
 from transferkit.groups import Group
-from transferkit.measures import Subject, activated, majority_score, measure_influence, nearest_words, score_all
+from transferkit.measures import (
+    Subject,
+    activated,
+    majority_score,
+    measure_activity,
+    measure_influence,
+    nearest_words,
+    score_all,
+)
 from transferkit.passes import Room
+from transferkit.places import place
 from transferkit.predictions import Entrant
 from transferkit.projecting import Projecting
 from transferkit.prompts import train_together, training_cost
 from transferkit.readouts import make_readout
 from transferkit.specs import (
+    ActivitySpec,
     ExamplesSpec,
     InfluenceSpec,
     Majority,
@@ -78,6 +88,8 @@ class Workshop:
         first = group.specs[0]
         if isinstance(first, ExamplesSpec):
             self._make_examples(group, advance)
+        elif isinstance(first, ActivitySpec):
+            self._make_activity(group, advance)
         elif isinstance(first, PromptSpec):
             self._make_prompts(group, advance)
         elif isinstance(first, MixtureSpec):
@@ -104,6 +116,26 @@ class Workshop:
             self._put(spec, examples, _seconds(begun))
             advance(1, spec.task.name)
 
+    def _make_activity(self, group: Group, advance: Advance) -> None:
+        for spec in group.specs:
+            assert isinstance(spec, ActivitySpec)
+            begun, source, label = time.process_time(), spec.source, f"{spec.task.name} · {spec.backbone.name}"
+            backbone = self._backbone(group, spec.readout.kind)
+            encoded = self.supplies.encoded(
+                spec.task, "train", backbone, spec, room_of(source.placement, source.length)
+            )
+            measure = partial(
+                measure_activity,
+                backbone,
+                encoded,
+                self.supplies.entrant(source, backbone, spec.task),
+                n_examples=spec.n_examples,
+                seed=source.seed,
+                progress=lambda n, label=label: advance(n, label),
+            )
+            found = self.room.fit(BATCH, lambda size, of=measure: of(batch_size=size))
+            self._put(spec, found, _seconds(begun))
+
     def _make_prompts(self, group: Group, advance: Advance) -> None:
         specs = [spec for spec in group.specs if isinstance(spec, PromptSpec)]
         begun = time.process_time()
@@ -124,7 +156,7 @@ class Workshop:
                 continue
             prompt, health = one
             for alarm in cast("list[str]", health["alarms"]):
-                LOG.warning("%s: %s", self.store.path(job.spec).name, alarm)
+                LOG.warning("%s: %s", place(job.spec), alarm)
             truncated = job.data.train.n_truncated
             cost = training_cost(job, backbone)
             spent = cast("float", health["cpu_seconds"]) + shared

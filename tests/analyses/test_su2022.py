@@ -52,7 +52,7 @@ def parts(sections, kind):
 
 # --- by name ----------------------------------------------------------------------------------------------------------
 def test_both_are_found():
-    assert tuple(analyses()) == ("lpt2022_layers", *ALL)
+    assert tuple(analyses()) == ("fpt2022_growth", "lpt2022_layers", *ALL)
     for name in BOTH:
         module = find_analysis(name)
         assert module is find_analysis(name)
@@ -65,7 +65,9 @@ def test_both_are_found():
 def test_an_unknown_one_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="no analysis 'su2022_indicator'\n  → did you mean 'su2022_indicators'"):
         find_analysis("su2022_indicator")
-    with pytest.raises(InputError, match="→ known: lpt2022_layers, su2022_cross_task, su2022_indicators"):
+    with pytest.raises(
+        InputError, match="→ known: fpt2022_growth, lpt2022_layers, su2022_cross_task, su2022_indicators"
+    ):
         find_analysis("zzz")
 
 

@@ -30,6 +30,7 @@ def test_a_difference_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         checks.equality(small("tiny-roberta"))()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", FAMILIES)
 def test_peers_train(model: str) -> None:
     case = small(model)

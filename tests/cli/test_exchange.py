@@ -113,6 +113,7 @@ def refused(tool: Callable[..., Any], *line: object) -> str:
 
 
 # --- analyze CHECKOUT -------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_checkout_becomes_a_report(folder: Path, said: tuple[int, str, str]) -> None:
     code, out, err = said
     assert code == 0, err

@@ -18,6 +18,7 @@ from transferkit.store import Store
 from transferkit.study import from_toml
 
 
+@pytest.mark.slow
 def test_the_real_command(here: Path, tool: Callable[..., Any]) -> None:
     """Warnings are errors there, too; stdout holds results alone; what it made serves this process."""
     trained = run_command("train", "study.toml", "--json", cwd=here)

@@ -173,6 +173,7 @@ def test_prompts_may_enter_elsewhere(name: str, placement: Placement, models: Pa
     assert scores[TrainedPrompt] != scores[NoPrompt]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2", "gemma3", "t5-v1.1"])
 def test_bfloat16_is_filled_too(name: str, models: Path, tmp_path: Path) -> None:
     asked = from_toml(write_study(tmp_path, models / name, head='dtype = "bfloat16"'))

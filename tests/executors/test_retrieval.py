@@ -165,6 +165,7 @@ def test_the_command_makes_them(filled: tuple[Study, Store], capsys: pytest.Capt
     assert '"made": 1,' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_several_prompts_make_is_counted_where_it_is_missing(
     filled: tuple[Study, Store], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -477,6 +477,7 @@ def test_generators_are_studied_like_prompts(kind: str, models: Path, tmp_path: 
     assert again.n_made == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_is_filled_read_and_reported(models: Path, tmp_path: Path) -> None:
     head = (
         'seeds = [0, 1]\nsweep = { tasks = ["toy"], insert_after = [0, 2, 3],'

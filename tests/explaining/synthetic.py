@@ -72,6 +72,7 @@ class SyntheticStudy:
         return []
 
     crossings = ()
+    growing = None
 
     def starts(self):
         if not self.begun:

@@ -27,7 +27,11 @@ BLOCKS = (
 )
 
 
-@pytest.fixture(scope="module", params=[*CAUSAL, *SEQ2SEQ])
+VARIANTS = ("mistral", "qwen2", "mt5")  # share all but details with another family
+WRITERS = [pytest.param(n, marks=pytest.mark.slow if n in VARIANTS else ()) for n in (*CAUSAL, *SEQ2SEQ)]
+
+
+@pytest.fixture(scope="module", params=WRITERS)
 def writer(request: pytest.FixtureRequest) -> Backbone:
     return make_tiny(request.param)
 

@@ -8,10 +8,18 @@ import pytest
 from transferkit import catalogue, named
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-REPORTS = {"03_late_prompts": "late_prompts", "04_across_models": "across_models"}  # the study a notebook reports, where it is not `smoke`
-FIGURES = {"03_late_prompts": 6}  # how many it shows, where more than two
+REPORTS = {  # the study a notebook reports, where it is not `smoke`
+    "03_late_prompts": "late_prompts",
+    "04_across_models": "across_models",
+    "05_growing_backbones": "growing_backbones",
+}
+FIGURES = {"03_late_prompts": 6, "05_growing_backbones": 4}  # how many it shows, where more than two
 COSTS = ("237.075    237.075", "166.085    166.085", "122.608    122.608", "87.094     87.094")  # found, and reference
-NUMBERS = {"03_late_prompts": (*COSTS, "791680", "263296", "20480")}  # that are among its outputs
+SHARES = ("{'depth': 0.733, 'both': 0.64}", "86.0  72.2", "84.0  83.6", "74.0  65.3", "828.95", "108.89")
+NUMBERS = {  # that are among its outputs
+    "03_late_prompts": (*COSTS, "791680", "263296", "20480"),
+    "05_growing_backbones": ("'minilm-l6-d75': (0, 1, 2, 3, 5)", *SHARES),
+}
 
 
 def run(path: Path, folder: Path) -> None:

@@ -137,6 +137,7 @@ def test_gradients_are_those_of_a_plain_network(tiny: Backbone, kind: str, tmp_p
     assert (weights.grad != 0).float().mean() > 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("family", ["roberta", "gpt2", "t5"])
 def test_training_lowers_the_loss_and_is_kept(family: str, kind: str, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_data_links_hold_the_same_numbers_as_the_files(folder, page, report):
     assert set(inside) == files
 
 
+@pytest.mark.slow
 def test_snippets_make_the_parts_again(results, report, monkeypatch):
     monkeypatch.chdir(results.store.root.parent)
     tk = SimpleNamespace(Results=Results, Store=Store, figures=figures, indicators=indicators)

@@ -100,6 +100,29 @@ def test_torch_counts_as_much(insert_after: int, training: bool) -> None:
     assert counter.get_total_flops() / 2 == formula(of, 9, PROMPT, insert_after=insert_after)
 
 
+@pytest.mark.parametrize(("name", "depths"), [("bert", 4), ("gpt2", 4), ("llama", 4), ("t5-v1.1", 7), ("mt5", 5)])
+def test_a_late_prompt_on_a_whole_model_costs_what_torch_counts(name: str, depths: int) -> None:
+    backbone, batch, zero = saving_nothing(name), make_batch(9), torch.zeros(2, 1, dtype=torch.long)
+    config = backbone.config.to_dict()
+    kept = flops.whole(config)
+    assert depths == len(kept.encoder + kept.decoder)
+    of, prompt = flops.Dimensions.from_config(config), torch.randn(PROMPT, backbone.width, requires_grad=True)
+    for depth in range(depths):
+        with sdpa_kernel(SDPBackend.MATH):
+            with FlopCounterMode(display=False) as forth:
+                state = backbone.enter(batch, prompt, Placement(insert_after=depth, entry="block"))
+                scores = backbone.read(state, zero)
+            with FlopCounterMode(display=False) as back:
+                scores.sum().backward()
+        cost = flops.prompt_cost(config, 9, PROMPT, insert_after=depth)
+        assert forth.get_total_flops() / 2 == cost.forward
+        # The answer's one word meets no prompt before it asks for the encoder's rows, if the prompt is among these:
+        # nothing is passed back through its own attention and its queries. The formula knows no such saving.
+        has_idle_word = kept.decoder and depth < len(kept.encoder)
+        idle = 2 * of.inner * (5 * of.width + 4 + 9 + PROMPT) if has_idle_word else 0
+        assert back.get_total_flops() / 2 == cost.backward - idle
+
+
 @pytest.mark.parametrize(
     "name", ["bert", "distilbert", "mpnet", "modernbert", "gpt2", "llama", "qwen3", "gemma3", "t5", "t5-v1.1"]
 )

@@ -34,6 +34,7 @@ from transferkit.specs import (
     NormalInitial,
     Origin,
     Part,
+    Partial,
     Placement,
     ProjectedPrompt,
     PromptInitial,
@@ -48,9 +49,11 @@ from transferkit.specs import (
     UniformInitial,
     UnseenPrompt,
     VocabularyInitial,
+    activity_of,
     canonical,
     from_json,
     key,
+    on_part,
     to_json,
 )
 from transferkit.tasks.base import Answer, CatalogueData, HubData, Label, LocalData, Sizes, Task
@@ -97,6 +100,8 @@ SAMPLES: dict[str, Spec] = {
     "prompt_text": prompt_spec(Recipe(initial=TextInitial(text="Wie gut ist das?"))),
     "prompt_other": prompt_spec(Recipe(initial=PromptInitial(key="f" * 12), clip_norm=None, patience=3)),
     "prompt_late": prompt_spec(Recipe(placement=Placement(where="end", insert_after=2, entry="block")), PAIR),
+    "prompt_on_a_part": on_part(prompt_spec(Recipe()), Partial(depth=0.5, width=0.25)),
+    "activity": activity_of(prompt_spec(presets.fpt2022_both)),
     "score_none": score_spec(NoPrompt()),
     "score_majority": score_spec(Majority(), task=SHIPPED),
     "score_random": score_spec(RandomPrompt(seed=1000, length=5, initial=UniformInitial()), task=PAIR),
@@ -282,7 +287,12 @@ OTHER: dict[str, object] = {
     "train": 17,
     "report": 19,
     "selection": 23,
+    "blocks": "nested",
+    "neurons": "first",
 }
+
+
+SHARES = ("dropout", "shares", "depth", "width")
 
 
 def _others(name: str, value: object) -> Iterator[object]:
@@ -296,14 +306,14 @@ def _others(name: str, value: object) -> Iterator[object]:
         yield tuple(reversed(value))
     elif isinstance(value, bool):
         yield not value
-    elif name == "dropout":  # a probability
-        yield value / 2
+    elif name in SHARES and not isinstance(value, int):  # at most 1, and of a schedule in rising order
+        yield tuple(share / 2 for share in value) if isinstance(value, tuple) else value / 2
     elif isinstance(value, (int, float)):
         yield value + 1
     elif isinstance(value, tuple):
         yield tuple(reversed(value))
     elif name in OTHER and not (isinstance(value, str) and name in ("train", "report")):
-        yield OTHER[name]
+        yield "reset" if value == "carried" else OTHER[name]
     elif isinstance(value, str):
         yield value + "x"
 

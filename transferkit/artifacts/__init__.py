@@ -6,6 +6,7 @@ versions go to `meta.json`, which the store writes beside it and leaves out of i
 
 from pathlib import Path
 
+from transferkit.artifacts.activity import Activity
 from transferkit.artifacts.files import Cell
 from transferkit.artifacts.influence import Influence
 from transferkit.artifacts.projector import Projector
@@ -14,6 +15,7 @@ from transferkit.artifacts.scored import Examples, Score
 from transferkit.artifacts.seen import Neurons, Words
 from transferkit.errors import StoreError
 from transferkit.specs import (
+    ActivitySpec,
     ExamplesSpec,
     ImportedPromptSpec,
     ImportedScoreSpec,
@@ -29,6 +31,7 @@ from transferkit.specs import (
 )
 
 __all__ = [
+    "Activity",
     "Artifact",
     "Cell",
     "Examples",
@@ -42,7 +45,7 @@ __all__ = [
     "read",
 ]
 
-Artifact = Prompt | Score | Neurons | Words | Influence | Examples | Projector
+Artifact = Prompt | Score | Neurons | Words | Influence | Activity | Examples | Projector
 _KINDS: dict[type[Spec], type[Artifact]] = {  # type: ignore[valid-type]
     PromptSpec: Prompt,
     MixtureSpec: Prompt,
@@ -50,6 +53,7 @@ _KINDS: dict[type[Spec], type[Artifact]] = {  # type: ignore[valid-type]
     NeuronsSpec: Neurons,
     WordsSpec: Words,
     InfluenceSpec: Influence,
+    ActivitySpec: Activity,
     ExamplesSpec: Examples,
     ImportedPromptSpec: Prompt,
     ImportedScoreSpec: Score,

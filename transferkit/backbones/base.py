@@ -5,6 +5,7 @@ rotary tables are built anew from the State at every entry, so a longer sequence
 one.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,16 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from transferkit import sources
+from transferkit.artifacts import Activity
 from transferkit.backbones.families import family_of
 from transferkit.backbones.family import Stack, Stock
 from transferkit.backbones.front import Front, Made, Rows, TokenRows
 from transferkit.backbones.loading import Device, Pooling, load_files, pooling_of
+from transferkit.backbones.partial import RankedBlocks, kept_blocks
 from transferkit.backbones.stack import BlockStack, Savings
 from transferkit.backbones.state import Prefix, State, take_rows
-from transferkit.specs import BackboneSpec, Placement
+from transferkit.errors import InputError
+from transferkit.specs import BackboneSpec, Partial, Placement
 
 
 class Backbone:
@@ -37,6 +41,7 @@ class Backbone:
         n_blocks, width: L and d. An encoder-decoder counts the encoder's blocks first.
         pooling: rows its files say a sentence vector is made of, "mean" or "first".
         stack: its blocks, and which savings they make.
+        numbers: numbers of its blocks; of a part, those they have in the whole.
     """
 
     def __init__(
@@ -58,7 +63,9 @@ class Backbone:
         self.base: Stock = model.base_model
         self.stack = BlockStack(self.base, self.family, self.config)
         self.blocks = self.stack.blocks
+        self.numbers: tuple[int, ...] = tuple(range(len(self.blocks)))
         self._front = Front(self.stack, self.config, spec.name)
+        self._ranked: RankedBlocks | None = None
         self.device = next(model.parameters()).device
 
     def __repr__(self) -> str:
@@ -140,6 +147,54 @@ class Backbone:
         blocks = self.blocks[placement.insert_after :]
         near = window is None or distance <= window or placement.visibility == "everywhere"
         return [near or self.family.reach(block) == "full" for block in blocks]
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is a part of another."""
+        return self.spec.partial is not None
+
+    def partial(self, partial: Partial, activity: Activity | None = None) -> "Backbone":
+        """Return a part of it, a view with all verbs: blocks are shared, and neurons are views of one sorted copy.
+
+        Feed-forward weights are copied when neurons are first ranked so; other widths of the same rank copy nothing.
+
+        Args:
+            partial: what is kept.
+            activity: what blocks or neurons are ranked by, where they are.
+
+        Raises:
+            InputError: it is a part itself, or takes an activity that is not given.
+        """
+        if self.is_partial:
+            raise InputError(f"{self.spec.name!r} is a part of a backbone", fix="take another part of the whole")
+        if partial.is_ranked and activity is None:
+            raise InputError(
+                f"{partial.name!r} takes the activity it is ranked by",
+                fix='give one of transferkit.measures.measure_activity, or choose blocks = "even", neurons = "first"',
+            )
+        numbers = kept_blocks(partial, self.stack.n_encoder, self.n_blocks, activity)
+        ranked = self._ranks(partial, activity) if partial.width < 1 else None
+        n_cut = self.n_blocks if partial.decoder else self.stack.n_encoder or self.n_blocks
+
+        def kept(number: int) -> nn.Module:
+            is_narrow = partial.above <= number < n_cut
+            return self.blocks[number] if ranked is None or not is_narrow else ranked.narrow(number, partial.width)
+
+        made = copy.copy(self)
+        made.spec, made.numbers, made._ranked = self.spec.cut(partial), numbers, None
+        n_encoder = sum(number < self.stack.n_encoder for number in numbers)
+        made.stack = self.stack.keeping([kept(number) for number in numbers], n_encoder)
+        made.blocks = made.stack.blocks
+        made._front = Front(made.stack, self.config, made.spec.name)
+        return made
+
+    def _ranks(self, partial: Partial, activity: Activity | None) -> RankedBlocks:
+        """Return the blocks with their neurons in order of rank: the last ones made, if they will do."""
+        if self._ranked is None or not self._ranked.serves(partial, activity):
+            self._ranked = None  # let the weights of another rank go first
+            self._ranked = RankedBlocks.of(self.blocks, self.family, partial, activity)
+        return self._ranked
 
     # --- the three verbs ---------------------------------------------------------------------------------------------
     def embed(

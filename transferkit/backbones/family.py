@@ -38,11 +38,18 @@ class FeedForward:
         up: linear map whose output is the pre-activation, of the gate branch in gated families.
         down: linear map whose input is the post-activation, gate applied.
         gate_first: whether `up` gives pre-activation and gate side by side, [.., 2F].
+        beside: linear map of the other branch, where a gated family has one of its own.
     """
 
     up: str
     down: str
     gate_first: bool = False
+    beside: str | None = None
+
+    @property
+    def entering(self) -> tuple[str, ...]:
+        """The maps into the neurons."""
+        return (self.up,) if self.beside is None else (self.up, self.beside)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ LLAMA = Family(
     final=lambda base, rows, _encoder: base.norm(rows),
     head=lambda _model, rows: rows,
     decoder=lambda model: LinearMap(model.lm_head.weight, None),
-    feed_forward=lambda _block: FeedForward(up="mlp.gate_proj", down="mlp.down_proj"),
+    feed_forward=lambda _block: FeedForward(up="mlp.gate_proj", beside="mlp.up_proj", down="mlp.down_proj"),
     attention_dropout=lambda block: block.self_attn.attention_dropout,
     scale=lambda block: block.self_attn.scaling,
     rotary=_rotary,

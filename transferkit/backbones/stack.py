@@ -1,5 +1,6 @@
 """How rows go through blocks: one engine for whole blocks, answer rows, shared prompts and both halves of a T5."""
 
+import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,12 @@ class BlockStack:
         self.window = family.window(config)
         self.savings = Savings()
         self.watch: Callable[[Tensor, Tensor, Mask | None, float | None], None] | None = None
+
+    def keeping(self, blocks: Sequence[nn.Module], n_encoder: int) -> "BlockStack":
+        """Return the stack with these blocks alone, so many of them the encoder's."""
+        made = copy.copy(self)
+        made.blocks, made.n_encoder = blocks, n_encoder
+        return made
 
     def is_causal(self, depth: int) -> bool:
         """Tell whether the block at a depth sees backwards only."""

@@ -96,7 +96,9 @@ def _feed_forward(block: Stock) -> FeedForward:
     last = len(block.layer) - 1
     path = f"layer.{last}.DenseReluDense"
     gated = hasattr(block.layer[last].DenseReluDense, "wi_0")
-    return FeedForward(up=f"{path}.wi_0" if gated else f"{path}.wi", down=f"{path}.wo")
+    if gated:
+        return FeedForward(up=f"{path}.wi_0", beside=f"{path}.wi_1", down=f"{path}.wo")
+    return FeedForward(up=f"{path}.wi", down=f"{path}.wo")
 
 
 def _check(config: PreTrainedConfig) -> None:

@@ -5,10 +5,13 @@ from transferkit.figures.curves import curves
 from transferkit.figures.dendrogram import dendrogram
 from transferkit.figures.depth_lines import block_lines, convergence
 from transferkit.figures.forest import forest
+from transferkit.figures.growth import growth
 from transferkit.figures.heatmap import Scale, heatmap, ratio_scale
 from transferkit.figures.intervals import intervals
 from transferkit.figures.layers import layers
+from transferkit.figures.likeness import likeness
 from transferkit.figures.overlap import overlap
+from transferkit.figures.parts import parts
 from transferkit.figures.prompt_map import prompt_map
 from transferkit.figures.regret import regret_curves
 from transferkit.figures.row_norms import row_norms
@@ -29,10 +32,13 @@ __all__ = [
     "curves",
     "dendrogram",
     "forest",
+    "growth",
     "heatmap",
     "intervals",
     "layers",
+    "likeness",
     "overlap",
+    "parts",
     "prompt_map",
     "ratio_scale",
     "regret_curves",

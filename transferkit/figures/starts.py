@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 ACROSS = 3
-PLAIN, SAME, OTHER, BROUGHT = "from nothing", "same group", "other group", "other backbone"
+PLAIN, SAME, OTHER = "from nothing", "same group", "other group"
+BROUGHT, PART = "other backbone", "part of the backbone"
 LOOKS = {
     OTHER: {"color": PALETTE[0], "linewidth": 1.1},
     SAME: {"color": PALETTE[1], "linewidth": 1.3},
     BROUGHT: {"color": PALETTE[2], "linewidth": 1.3},
+    PART: {"color": PALETTE[3], "linewidth": 1.3},
     PLAIN: {"color": INK, "linewidth": 2.4},
 }
 TIMES = {"step": "step", "gflop": "GFLOP of training"}
@@ -78,9 +80,10 @@ def starts(
 def relation_of(curves: pd.DataFrame) -> np.ndarray:
     """Return how each row's source is related to its target, a key of `LOOKS` [row]."""
     same = curves["same_group"].eq(True).to_numpy()
-    is_brought = ~curves["how"].isin(["trained", PLAIN]).to_numpy()
+    is_brought = ~curves["how"].isin(["trained", "part", PLAIN]).to_numpy()
     found = np.where(same, SAME, OTHER).astype(object)
     found[is_brought] = BROUGHT
+    found[(curves["how"] == "part").to_numpy()] = PART
     found[(curves["how"] == PLAIN).to_numpy()] = PLAIN
     return found
 

@@ -6,7 +6,7 @@ from transferkit.prompts.cost import training_cost
 from transferkit.prompts.initial import make_initial
 from transferkit.prompts.optimizers import make_optimizer
 from transferkit.prompts.peft import peft_facts
-from transferkit.prompts.runs import Data, Job, Run, batches
+from transferkit.prompts.runs import Data, Job, Run, Stage, batches
 from transferkit.prompts.steps import step
 from transferkit.prompts.training import EVALUATION_BATCH, Progress, train, train_together
 
@@ -17,6 +17,7 @@ __all__ = [
     "Progress",
     "Run",
     "Sight",
+    "Stage",
     "Term",
     "batches",
     "find_alarms",

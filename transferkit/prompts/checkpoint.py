@@ -13,13 +13,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from transferkit.artifacts import Cell
 from transferkit.errors import StoreError
 
 if TYPE_CHECKING:
     from transferkit.prompts.runs import Run
 
 FILE = "training.safetensors"
-FACTS = {"step", "stale", "best_rank", "best_classes", "history", "seconds", "cpu_seconds", "optimizer"}
+FACTS = {"step", "stale", "best_rank", "best_classes", "history", "seconds", "step_seconds", "cpu_seconds", "optimizer"}
+LATER = {"cpu_seconds", "step_seconds"}  # older versions did not note them
 KEPT = ("vectors", "best", "early")
 
 
@@ -59,11 +61,7 @@ def load(path: Path, runs: Mapping[str, "Run"]) -> set[str]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         for key, run in runs.items():
             own = {name.removeprefix(f"{key}."): value for name, value in tensors.items() if name.startswith(f"{key}.")}
-            if (
-                key in facts
-                and set(facts[key]) | {"cpu_seconds"} == FACTS
-                and own["vectors"].shape == run.vectors.shape
-            ):
+            if key in facts and set(facts[key]) | LATER == FACTS and own["vectors"].shape == run.vectors.shape:
                 _restore(run, own, facts[key])
                 found.add(key)
         if found:
@@ -87,11 +85,17 @@ def _restore(run: "Run", tensors: dict[str, Tensor], facts: dict) -> None:
     run.early = tensors["early"].to(device) if "early" in tensors else None
     run.step, run.stale, run.best_classes = facts["step"], facts["stale"], facts["best_classes"]
     run.best_rank = (facts["best_rank"][0], facts["best_rank"][1])
-    run.history, run.seconds = facts["history"], facts["seconds"]
-    run.cpu_seconds = run.cpu_seconds_before = facts.get("cpu_seconds", 0.0)  # older versions did not count them
+    run.history = [_noted(look) for look in facts["history"]]
+    run.seconds, run.step_seconds = facts["seconds"], facts.get("step_seconds", [])
+    run.cpu_seconds = run.cpu_seconds_before = facts.get("cpu_seconds", 0.0)
     moments = {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
     whole = run.optimizer.state_dict()
     run.optimizer.load_state_dict({**whole, "state": {0: {**moments, **facts["optimizer"]}}})
+
+
+def _noted(look: dict[str, Cell]) -> dict[str, Cell]:
+    """Return a look at a prompt with what older versions did not note left blank."""
+    return look | {"gflop": look.get("gflop")} if "prompt_norm" in look else look
 
 
 def _split(state: dict[str, object]) -> tuple[dict[str, Tensor], dict[str, object]]:

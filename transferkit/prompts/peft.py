@@ -14,10 +14,11 @@ TASK_TYPES: dict[Stack, str] = {
 def peft_facts(backbone: Backbone, placement: Placement) -> dict[str, str | int] | None:
     """Return the backbone's id, layers and heads and the kind of head, as PEFT's configs name them.
 
-    PEFT has prompts in front of the text, at the word level, that are seen as far as a backbone sees: None for others.
+    PEFT has prompts in front of the text, at the word level, that are seen as far as a whole backbone sees: None for
+    others.
     """
     reaches = placement.visibility == "window" or backbone.stack.window is None
-    if placement.entry != "words" or placement.where != "front" or not reaches:
+    if placement.entry != "words" or placement.where != "front" or not reaches or backbone.is_partial:
         return None
     return {
         "base_model_name_or_path": backbone.upstream,

@@ -38,6 +38,21 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A part of the backbone that a prompt is trained on for a while.
+
+    Attributes:
+        until: step behind which the backbone grows.
+        backbone: the part.
+        readout: how its answers are read.
+    """
+
+    until: int
+    backbone: Backbone
+    readout: Readout
+
+
+@dataclass(frozen=True)
 class Job:
     """A prompt to train.
 
@@ -47,6 +62,7 @@ class Job:
         data: training and selection split, encoded.
         initial: what to begin from, float32: rows [P,d], or a generator's weights [N].
         scratch: folder for the state of the unfinished run; a state found there is resumed.
+        stages: parts of the backbone the first steps are taken on, in their order; none without a growth schedule.
     """
 
     spec: PromptSpec
@@ -54,6 +70,16 @@ class Job:
     data: Data
     initial: Float[Tensor, "P d"] | Float[Tensor, "N"]
     scratch: Path
+    stages: tuple[Stage, ...] = ()
+
+    def stage(self, step: int) -> Stage | None:
+        """Return the part that the step behind so many is taken on; None for the whole backbone."""
+        return next((stage for stage in self.stages if step < stage.until), None)
+
+    @property
+    def grown(self) -> int:
+        """Steps behind which the backbone is whole; checkpoints are chosen among later ones."""
+        return self.stages[-1].until if self.stages else 0
 
 
 @dataclass
@@ -63,8 +89,9 @@ class Run:
     What learns is one flat vector: the rows of a prompt, or the weights of a generator. `decays` says which of its
     numbers weight decay shrinks, where the optimiser does not see to it. `through` makes rows of what learns, where it
     is neither rows nor a generator's weights (a projector's are). `seconds` are those of the clock between
-    evaluations; `cpu_seconds` is its share of the processes' time, of which `cpu_seconds_before` was spent by processes
-    that were killed, up to their last evaluation and without what they loaded.
+    evaluations, `step_seconds` those that steps alone took there: of the processor, or on a GPU of the clock.
+    `cpu_seconds` is its share of the processes' time, of which `cpu_seconds_before` was spent by processes that were
+    killed, up to their last evaluation and without what they loaded.
     """
 
     vectors: nn.Parameter
@@ -78,6 +105,7 @@ class Run:
     stale: int = 0
     history: list[dict[str, Cell]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    step_seconds: list[float] = field(default_factory=list)
     cpu_seconds: float = 0.0
     cpu_seconds_before: float = 0.0
     decays: Float[Tensor, "N"] | None = None
@@ -89,11 +117,14 @@ class Run:
         recipe = job.spec.recipe
         start = job.initial.to(backbone.device, torch.float32)
         vectors = nn.Parameter(start.flatten().clone())
-        if recipe.generator is None or not recipe.weight_decay:
-            return cls(vectors, start, make_optimizer(vectors, recipe), start.clone())
-        shrinks = decays(recipe.generator, recipe.prompt_length, backbone.width).to(backbone.device)
-        optimizer = make_optimizer(vectors, dataclasses.replace(recipe, weight_decay=0.0))
-        return cls(vectors, start, optimizer, start.clone(), decays=shrinks)
+        shrinks = None
+        if recipe.generator is not None and recipe.weight_decay:
+            shrinks = decays(recipe.generator, recipe.prompt_length, backbone.width).to(backbone.device)
+        return cls(vectors, start, _optimizer(vectors, recipe), start.clone(), decays=shrinks)
+
+    def forget(self, recipe: Recipe) -> None:
+        """Let the optimiser begin anew."""
+        self.optimizer = _optimizer(self.vectors, recipe)
 
     def learned(self) -> Float[Tensor, "P d"] | Float[Tensor, "N"]:
         """Return the flat parameter as rows, or as it is."""
@@ -106,6 +137,13 @@ class Run:
     def is_done(self, recipe: Recipe) -> bool:
         """Tell whether its steps, or its patience, are used up."""
         return self.step >= recipe.steps or (recipe.patience is not None and self.stale >= recipe.patience)
+
+
+def _optimizer(vectors: nn.Parameter, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser; where a generator's biases are spared from decay, `decays` sees to that."""
+    if recipe.generator is None:
+        return make_optimizer(vectors, recipe)
+    return make_optimizer(vectors, dataclasses.replace(recipe, weight_decay=0.0))
 
 
 def batches(train: Encoded, spec: PromptSpec, step: int) -> Iterator[Batch]:
@@ -150,6 +188,7 @@ def finished(job: Job, backbone: Backbone, run: Run, room: Room) -> tuple[Prompt
     health: dict[str, object] = {
         "alarms": find_alarms(run.history, n_classes=n_classes, predicted_classes=run.best_classes, sight=sight),
         "seconds": [round(s, 3) for s in run.seconds],
+        "step_seconds": [round(s, 4) for s in run.step_seconds],
         "cpu_seconds": round(run.cpu_seconds, 3),
         "cpu_seconds_before": round(run.cpu_seconds_before, 3),
         "steps": run.step,

@@ -4,6 +4,7 @@ Only the prompt learns. Nothing is computed that is not read: length-bucketed ba
 no gradient of frozen weights, no graph below the prompt. Checkpoints are chosen on the selection split alone.
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from transferkit.errors import RunError
 from transferkit.passes import Room
 from transferkit.predictions import Entrant, Outcome, outcomes
 from transferkit.prompts import checkpoint
+from transferkit.prompts.cost import Meter
 from transferkit.prompts.runs import Job, Run, batches, entrant, finished
 from transferkit.prompts.steps import step
 from transferkit.specs import PromptSpec, key
@@ -67,16 +69,24 @@ def train_together(
 
     Raises:
         RunError: memory is too small for one example.
+        ValueError: one of several prompts grows with its backbone, of which each step can have but one part.
     """
+    if len(jobs) > 1 and any(job.stages for job in jobs):
+        raise ValueError("a prompt whose backbone grows is trained alone")
     room = room or Room()
     with torch.random.fork_rng(devices=[backbone.device] if backbone.device.type == "cuda" else []):
         torch.manual_seed(jobs[0].spec.seed)
         begun = time.process_time()
         courses = _begin(jobs, backbone, room, progress)
         while active := [course for course in courses if not course.is_over]:
-            taken = [(c.job, c.run, next(c.batches)) for c in active]
-            for course, (value, gradient) in zip(active, step(backbone, taken, room), strict=True):
-                course.after_step(value, gradient)
+            taken = [(c.now(), c.run, next(c.batches)) for c in active]
+            part = active[0].job.stage(active[0].run.step)  # prompts on a growing backbone do not share passes
+            model = backbone if part is None else part.backbone
+            began = _clock(backbone)
+            found = step(model, taken, room)
+            each = (_clock(backbone) - began) / len(active)
+            for course, (value, gradient) in zip(active, found, strict=True):
+                course.after_step(value, gradient, each)
                 if course.trouble is not None:
                     course.run = Run.begin(course.job, backbone)  # tried again, it begins anew
                 progress(1)
@@ -140,15 +150,29 @@ class _Course:
     losses: list[Tensor] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
     trouble: RunError | None = None
+    spent: float = 0.0
+    meter: Meter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter.of(self.job, self.backbone)
 
     @property
     def is_over(self) -> bool:
         return self.trouble is not None or self.run.is_done(self.job.spec.recipe)
 
-    def after_step(self, value: Tensor, gradient: Tensor) -> None:
+    def now(self) -> Job:
+        """Return the job as the next step does it; where the backbone has just grown, the optimiser may begin anew."""
+        job, run = self.job, self.run
+        growth, part = job.spec.recipe.growth, job.stage(run.step)
+        if growth is not None and growth.optimizer == "reset" and run.step in [stage.until for stage in job.stages]:
+            run.forget(job.spec.recipe)
+        return job if part is None else dataclasses.replace(job, readout=part.readout)
+
+    def after_step(self, value: Tensor, gradient: Tensor, seconds: float) -> None:
         """Count a step, and evaluate where the recipe says so."""
         run, recipe = self.run, self.job.spec.recipe
         self.losses.append(value)
+        self.spent += seconds
         run.step += 1
         if run.step == recipe.early_step:
             run.early = run.learned().detach().clone()
@@ -156,7 +180,8 @@ class _Course:
             return
         self.evaluate(gradient)
         run.seconds.append(time.perf_counter() - self.started)
-        self.losses, self.started = [], time.perf_counter()
+        run.step_seconds.append(self.spent)
+        self.losses, self.started, self.spent = [], time.perf_counter(), 0.0
 
     @torch.no_grad()
     def evaluate(self, gradient: Tensor | None) -> None:
@@ -165,7 +190,9 @@ class _Course:
         Losses are looked at here and not after every step, so that a GPU need not wait for the program.
         """
         spec, run = self.job.spec, self.run
+        began = _clock(self.backbone)
         values = [value.item() for value in self.losses]
+        self.spent += _clock(self.backbone) - began  # a GPU is waited for here
         if (bad := next((i for i, value in enumerate(values) if not math.isfinite(value)), None)) is not None:
             at = run.step - len(values) + bad + 1
             self.trouble = _diverged(spec, f"the loss is {values[bad]} at step {at}")
@@ -184,9 +211,10 @@ class _Course:
                 "selection_loss": outcome.metrics["loss"],
                 "prompt_norm": vectors.norm().item(),
                 "gradient_norm": None if gradient is None else gradient.item(),
+                "gflop": round(self.meter.at(run.step), 6),
             }
         )
-        if run.step == 0:  # the untrained start is shown, never chosen
+        if run.step <= self.job.grown:  # what parts of the backbone, or nothing, made of it is shown, never chosen
             return
         is_better = rank > run.best_rank
         run.stale = 0 if is_better else run.stale + 1
@@ -205,6 +233,11 @@ class _Course:
 
     def result(self) -> Trained | RunError:
         return self.trouble or finished(self.job, self.backbone, self.run, self.room)
+
+
+def _clock(backbone: Backbone) -> float:
+    """Return the seconds steps are timed by: of the processor, or of the clock where something else computes."""
+    return time.process_time() if backbone.device.type == "cpu" else time.perf_counter()
 
 
 def _diverged(spec: PromptSpec, what: str) -> RunError:

@@ -13,6 +13,7 @@ from transferkit.report.cards import card_section, cards
 from transferkit.report.cell_sections import cell_section, foreign_section, verdict_counts
 from transferkit.report.choosing_sections import choosing_section
 from transferkit.report.glossary import glossary_section
+from transferkit.report.growth_sections import growth_section, growth_sentences
 from transferkit.report.layer_sections import depth_sentence, layer_section
 from transferkit.report.neuron_sections import neuron_section
 from transferkit.report.page import Report, Section
@@ -69,6 +70,7 @@ def build(results: Results, chapters: Sequence[Chapter] = ()) -> Report:
         layer_section(results),
         projection_section(results),
         start_section(results),
+        growth_section(results),
         training_section(results),
         card_section(results),
         inventory_section(results),
@@ -130,6 +132,7 @@ def headline(results: Results) -> list[str]:
         depth_sentence(results),
         start_sentence(results),
         *projection_sentences(results),
+        *growth_sentences(results),
     )
     return [sentence for sentence in said if sentence is not None]
 

@@ -35,6 +35,13 @@ TEXT_TERMS = {
     "rouge1, rouge2, rougeL": "F-measure of shared words, pairs of words, or the longest common sequence of words, "
     "stemmed; of several right answers the nearest counts",
 }
+GROWTH_TERMS = {
+    "part, d50, w25": "a backbone of which half the blocks, or a quarter of the feed-forward neurons of each, are kept",
+    "growing": "training the first steps on parts of the backbone, ever larger ones, and the rest on the whole",
+    "plain": "training all steps on the whole backbone",
+    "equal arithmetic": "beside the shortest plain training of the study that takes no fewer operations",
+    "saved at equal score": "1 − what growing takes ÷ what plain training takes to get to the score growing ends at",
+}
 LEGAL_TERM = {
     "legal outputs": "answers that are possible at all: a label word where the backbone could have said anything; a "
     "text that is not empty and, where it should be copied from the input, stands in it",
@@ -60,6 +67,7 @@ def glossary_section(results: Results) -> Section:
         columns=["indicator", "meaning", "direction", "source"],
     )
     words = TERMS | (TEXT_TERMS if set(results.task_table()["metric"]) & set(TEXT_METRICS) else {})
+    words |= GROWTH_TERMS if results.growth.table()["is_grown"].any() else {}
     words |= LEGAL_TERM if results.own_scores()["legal"].notna().any() else {}
     terms = pd.DataFrame({"term": list(words), "meaning": list(words.values())})
     return Section(

@@ -15,10 +15,8 @@ from transferkit.results import Results
 from transferkit.specs import (
     ExamplesSpec,
     ImportedPromptSpec,
-    ImportedScoreSpec,
     ProjectorSpec,
     PromptSpec,
-    ScoreSpec,
     Spec,
     key,
 )
@@ -219,7 +217,7 @@ def _missing_frame(missing: list[Spec]) -> pd.DataFrame:
             what, backbone, task = spec.method.name, spec.backbone.name, None
         else:
             what, backbone = source_label(spec.source, spec.backbone), spec.backbone.name
-            task = spec.task.name if isinstance(spec, (ScoreSpec, ImportedScoreSpec)) else None
+            task = getattr(getattr(spec, "task", None), "name", None)
         rows.append({"kind": spec.kind, "backbone": backbone, "task": task, "what": what, "key": key(spec)})
     return pd.DataFrame(rows)
 

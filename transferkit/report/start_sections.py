@@ -14,7 +14,7 @@ from transferkit.report.start_tables import agreement_table, pair_table, rule_of
 from transferkit.report.words import slug, snippet
 from transferkit.results import Results
 from transferkit.results.started_costs import speedup_of
-from transferkit.results.starts import NOTHING, TRAINED
+from transferkit.results.starts import NOTHING, PART, TRAINED
 from transferkit.results.ways import ALL, HELD_OUT, SEEN
 from transferkit.statistics import Speedup, median_speedup
 
@@ -61,8 +61,14 @@ def start_sentence(results: Results) -> str | None:
     known = table.dropna(subset=["comparable"])
     started = known[known["how"] != NOTHING]
     native, same = started["how"] == TRAINED, started["same_group"].eq(True)
-    kinds = {"within a group": started[native & same], "across groups": started[native & ~same]}
-    for part, rows in started[~native].groupby("part", dropna=False, sort=False):
+    cut, own = started["how"] == PART, started["source"] == started["target"]
+    kinds = {
+        "within a group": started[native & same],
+        "across groups": started[native & ~same],
+        "from the task's own prompt of a part of the backbone": started[cut & own],
+        "from another task's of a part": started[cut & ~own],
+    }
+    for part, rows in started[~native & ~cut].groupby("part", dropna=False, sort=False):
         kinds[PROJECTED + PARTS.get(str(part), ",")] = rows
     said = [_counted(where, rows) for where, rows in kinds.items() if len(rows)]
     if not said:

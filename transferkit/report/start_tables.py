@@ -11,7 +11,7 @@ from transferkit.report.page import Table
 from transferkit.report.words import points, slug, snippet
 from transferkit.results import Results
 from transferkit.results.started_costs import speedup_of
-from transferkit.results.starts import NOTHING, TRAINED
+from transferkit.results.starts import NOTHING, PART, TRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,7 @@ def pair_table(results: Results, backbone: str) -> Table:
     frame["same_group_said"] = frame["same_group"].map({True: "yes", False: "no"})
     frame["difference_said"] = [_difference(row) for row in frame.to_dict("records")]
     has_brought = bool(frame["projection"].notna().any())
+    has_origins = has_brought or PART in set(frame["how"])
     frame["from"] = [_from(row) for row in frame.to_dict("records")]
     brought = BROUGHT if has_brought else ""
     return Table(
@@ -95,7 +96,9 @@ def pair_table(results: Results, backbone: str) -> Table:
         " selection score of the run, the start included where it begins from a prompt. On the report split: the chosen"
         " checkpoints, and their mean difference with a 95 % t interval over seeds.",
         frame=frame,
-        columns={name: words for name, words in PAIRS.items() if name not in ("from", "part") or has_brought},
+        columns={
+            name: words for name, words in PAIRS.items() if {"from": has_origins, "part": has_brought}.get(name, True)
+        },
         percent=PERCENT,
         snippet=snippet(results, f'results.speedups.table("{backbone}")'),
         keys=tuple(dict.fromkeys(" ".join(frame["keys"]).split())),
@@ -115,6 +118,8 @@ def _from(row: Mapping[Hashable, object]) -> str:
         return NOTHING
     if row["how"] == TRAINED:
         return "this backbone"
+    if row["how"] == PART:
+        return str(row["source_backbone"])
     return f"{row['projection']}, {str(row['how']).replace('_', ' ')}"
 
 

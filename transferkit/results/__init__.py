@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transferkit.errors import InputError
-from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, INDICATORS, VARIANTS, Indicator
+from transferkit.indicators import BASELINES, EMBEDDING, GEOMETRY, VARIANTS, Indicator
 from transferkit.matrices import Diagonal, Matrix, same_group
 from transferkit.results import agreements, cells, inventory, levels, predictors, scores, similarity, training, views
 from transferkit.results.agreements import Form
 from transferkit.results.choosing import Choosing
 from transferkit.results.depths import Depths
+from transferkit.results.growth import Growths
 from transferkit.results.projections import Projections
 from transferkit.results.reading import Question, Reading
 from transferkit.results.similarity import SeedPairs
@@ -48,6 +47,7 @@ class Results:
         self.store = store
         self.seed = seed
         self.n_resamples = n_resamples
+        self._draws = {"seed": seed, "n_resamples": n_resamples}
         self._reading = Reading(study, store)
         self._transfers: dict[tuple[str, str, Diagonal], Matrix] = {}
         self._tables: dict[tuple[str, ...], pd.DataFrame] = {}
@@ -119,7 +119,7 @@ class Results:
     @cached_property
     def depths(self) -> Depths:
         """What a prompt is worth, does and costs by the block in front of which it enters."""
-        return Depths(self._reading, seed=self.seed, n_resamples=self.n_resamples)
+        return Depths(self._reading, **self._draws)
 
     @cached_property
     def speedups(self) -> Speedups:
@@ -128,13 +128,18 @@ class Results:
 
     @cached_property
     def choosing(self) -> Choosing:
-        """Which source a target should begin from, and what each way to choose one comes to."""
+        """Which source serves a target best as it is, and what each way to choose one comes to."""
         return Choosing(self._reading, transfer=self.transfer, candidates=self.candidates)
+
+    @cached_property
+    def growth(self) -> Growths:
+        """What prompts are worth whose backbone grew while they were trained, or was a part of itself."""
+        return Growths(self._reading, **self._draws)
 
     @cached_property
     def projections(self) -> Projections:
         """What prompts of one backbone are worth on another, brought there in one way or another."""
-        return Projections(self._reading, seed=self.seed, n_resamples=self.n_resamples)
+        return Projections(self._reading, **self._draws)
 
     # --- scores ------------------------------------------------------------------------------------------------------
     def transfer(
@@ -194,8 +199,7 @@ class Results:
 
         `low` and `high` are over seeds and examples together where there are several seeds, else over examples.
         """
-        settings = {"seed": self.seed, "n_resamples": self.n_resamples}
-        table = self._once(("own_scores",), lambda: scores.own_scores(self._reading, **settings))
+        table = self._once(("own_scores",), lambda: scores.own_scores(self._reading, **self._draws))
         return table if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
 
     def indicator(self, indicator: Indicator, backbone: str | None = None, *, seed_pairs: SeedPairs = "all") -> Matrix:
@@ -229,13 +233,8 @@ class Results:
 
         Variants that take in all rows are left out where the backbone reads every row: they would be the same.
         """
-        is_whole = all(prompt.live.all() for _, prompt in self._reading.iter_prompts(backbone))
-        asked = [i for i in INDICATORS if not (is_whole and i.name.endswith("_all_rows"))]
-        found = []
-        for indicator in asked:
-            with contextlib.suppress(InputError):  # prompts of different lengths do not pair up row by row
-                found.append(self.indicator(indicator, backbone))
-        return [*(matrix for matrix in found if matrix.is_measured.any()), same_group(self.transfer(backbone))]
+        found = similarity.candidates(self._reading, backbone, lambda indicator: self.indicator(indicator, backbone))
+        return [*found, same_group(self.transfer(backbone))]
 
     def agreements(self, backbone: str) -> pd.DataFrame:
         """Return the agreement of every indicator with every form of transfer, in every grouping."""
@@ -249,11 +248,7 @@ class Results:
         return self._once(
             ("predictors", backbone, form, grouping),
             lambda: predictors.predictors(
-                self.forms(backbone)[form],
-                self.candidates(backbone),
-                grouping=grouping,
-                seed=self.seed,
-                n_resamples=self.n_resamples,
+                self.forms(backbone)[form], self.candidates(backbone), grouping=grouping, **self._draws
             ),
         )
 

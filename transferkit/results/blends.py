@@ -53,58 +53,56 @@ class Blend:
         return (self.score,) if self.mixture is None else (self.mixture, self.score)
 
 
-class Blends:
-    """What a study's `retrieval` asks for.
+def find_blends(
+    reading: Reading, candidates: Callable[[str], list[Matrix]], backbone: str | None = None
+) -> list[Blend]:
+    """Return the blends a study's `retrieval` asks for, as far as their prompts are there; none where it asks for none.
 
     Args:
         reading: the store.
         candidates: gives a backbone's indicators.
+        backbone: of this one alone.
+
+    Raises:
+        InputError: it names an indicator there is not.
     """
+    asked: Retrieval | None = getattr(reading.question, "retrieval", None)
+    if asked is None:
+        return []
+    for name in asked.indicators:
+        if name not in BY_NAME:
+            raise InputError(f"retrieval: unknown indicator {name!r}", fix=nearest(name, list(BY_NAME)))
+    found: list[Blend] = []
+    for place in asked.backbones or reading.backbones:
+        if backbone not in (None, place):
+            continue
+        known = {matrix.name: matrix for matrix in candidates(place)}
+        matrices = [known[name] for name in asked.indicators if name in known]
+        for target in reading.tasks_on(place):
+            found += _of_target(reading, place, target.name, matrices, asked)
+    return found
 
-    def __init__(self, reading: Reading, candidates: Callable[[str], list[Matrix]]) -> None:
-        self._reading = reading
-        self._candidates = candidates
 
-    def find(self, backbone: str | None = None) -> list[Blend]:
-        """Return the blends the study asks for, as far as their prompts are there; none where it asks for none.
-
-        Raises:
-            InputError: it names an indicator there is not.
-        """
-        asked: Retrieval | None = getattr(self._reading.question, "retrieval", None)
-        if asked is None:
-            return []
-        for name in asked.indicators:
-            if name not in BY_NAME:
-                raise InputError(f"retrieval: unknown indicator {name!r}", fix=nearest(name, list(BY_NAME)))
-        found: list[Blend] = []
-        for place in asked.backbones or self._reading.backbones:
-            if backbone not in (None, place):
-                continue
-            known = {matrix.name: matrix for matrix in self._candidates(place)}
-            matrices = [known[name] for name in asked.indicators if name in known]
-            for target in self._reading.tasks_on(place):
-                found += self._of_target(place, target.name, matrices, asked)
-        return found
-
-    def _of_target(self, backbone: str, target: str, matrices: list[Matrix], asked: Retrieval) -> Iterator[Blend]:
-        (like, *_rest) = [s for s in self._reading.measured_on(backbone, target) if isinstance(s, ScoreSpec)] or [None]
-        prompts = {
-            (spec.task.name, spec.seed): spec
-            for spec in self._reading.prompts
-            if isinstance(spec, PromptSpec) and spec.backbone.name == backbone and spec.task.name != target
-        }
-        if like is None or not prompts or any(not self._reading.store.has(spec) for spec in prompts.values()):
-            return
-        names = tuple(dict.fromkeys(name for name, _ in prompts))
-        choices = list(_choices(names, target, matrices, asked))
-        for seed in sorted({seed for _, seed in prompts}):
-            for how, indicator, values in choices:
-                sources = [prompts[name, seed] for name in values]
-                mixture = _mixture(sources) if how == "mixture" else None
-                source = mixture.source if mixture is not None else _average(sources, list(values.values()))
-                score = ScoreSpec(source=source, backbone=like.backbone, readout=like.readout, task=like.task)
-                yield Blend(how, backbone, indicator, len(values), target, seed, score, mixture)
+def _of_target(
+    reading: Reading, backbone: str, target: str, matrices: Sequence[Matrix], asked: Retrieval
+) -> Iterator[Blend]:
+    (like, *_rest) = [s for s in reading.measured_on(backbone, target) if isinstance(s, ScoreSpec)] or [None]
+    prompts = {
+        (spec.task.name, spec.seed): spec
+        for spec in reading.prompts
+        if isinstance(spec, PromptSpec) and spec.backbone.name == backbone and spec.task.name != target
+    }
+    if like is None or not prompts or any(not reading.store.has(spec) for spec in prompts.values()):
+        return
+    names = tuple(dict.fromkeys(name for name, _ in prompts))
+    choices = list(_choices(names, target, matrices, asked))
+    for seed in sorted({seed for _, seed in prompts}):
+        for how, indicator, values in choices:
+            sources = [prompts[name, seed] for name in values]
+            mixture = _mixture(sources) if how == "mixture" else None
+            source = mixture.source if mixture is not None else _average(sources, list(values.values()))
+            score = ScoreSpec(source=source, backbone=like.backbone, readout=like.readout, task=like.task)
+            yield Blend(how, backbone, indicator, len(values), target, seed, score, mixture)
 
 
 def _choices(

@@ -15,7 +15,7 @@ import numpy as np
 
 from transferkit.indicators import BY_NAME
 from transferkit.matrices import Matrix
-from transferkit.results.blends import ALL, Blend, Blends, keys_of
+from transferkit.results.blends import ALL, Blend, find_blends, keys_of
 from transferkit.results.reading import Reading
 from transferkit.results.scores import answers
 from transferkit.shapes import FloatArray
@@ -59,7 +59,7 @@ class Choosing:
         Raises:
             InputError: it names an indicator there is not.
         """
-        return Blends(self._reading, self._candidates).find(backbone)
+        return find_blends(self._reading, self._candidates, backbone)
 
     def specs(self) -> list[Spec]:
         """Return what averages and mixtures take beyond the study's own specs, each once."""

@@ -29,6 +29,7 @@ KINDS = (
     "neurons",
     "words",
     "influence",
+    "activity",
     "imported_prompt",
     "imported_score",
 )

@@ -30,7 +30,7 @@ from transferkit.specs import (
 )
 from transferkit.statistics import over_examples, over_seeds, wilson
 from transferkit.store import Store
-from transferkit.study import Crossing, Start
+from transferkit.study import Crossing, GrowthSpecs, Start
 
 A = TypeVar("A", bound=Artifact)
 RIGHT_OR_WRONG = ("accuracy", "exact_match")
@@ -120,6 +120,11 @@ class Question(Protocol):
 
     def started_scores(self) -> Sequence[AnyScoreSpec]:
         """Return their scores on their own tasks, in the same order."""
+        ...
+
+    @property
+    def growing(self) -> GrowthSpecs | None:
+        """What is asked of growing backbones; None where nothing is."""
         ...
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from transferkit.artifacts import Neurons, Prompt
-from transferkit.indicators import NEURON, Indicator, NeuronIndicator, NeuronOverlap, PromptIndicator
+from transferkit.errors import InputError
+from transferkit.indicators import INDICATORS, NEURON, Indicator, NeuronIndicator, NeuronOverlap, PromptIndicator
 from transferkit.matrices import Matrix
 from transferkit.results.reading import Reading
 from transferkit.shapes import BoolArray, FloatArray
@@ -65,6 +68,20 @@ def indicator_matrix(reading: Reading, indicator: Indicator, backbone: str, *, s
         direction="higher is more alike",
         keys=tuple(key(member.spec) for member in members),
     )
+
+
+def candidates(reading: Reading, backbone: str, measure: Callable[[Indicator], Matrix]) -> list[Matrix]:
+    """Return every indicator that can be computed from what is there.
+
+    Variants that take in all rows are left out where the backbone reads every row: they would be the same.
+    """
+    is_whole = all(prompt.live.all() for _, prompt in reading.iter_prompts(backbone))
+    found = []
+    for indicator in INDICATORS:
+        if not (is_whole and indicator.name.endswith("_all_rows")):
+            with contextlib.suppress(InputError):  # prompts of different lengths do not pair up row by row
+                found.append(measure(indicator))
+    return [matrix for matrix in found if matrix.is_measured.any()]
 
 
 def _chosen(first: np.ndarray, second: np.ndarray, pairs: SeedPairs, *, is_own: bool) -> BoolArray:

@@ -25,7 +25,7 @@ PAIR = (
 )
 NOTHING = "from nothing"
 ANOTHER = "another seed"
-TRAINED = "trained"
+TRAINED, PART = "trained", "part"
 CURVES = [*PAIR, "seed", "step", "gflop", "gflop_before", "selection_score", "level", "key"]
 Pair = tuple[str, str, str, str, str | None, str, str, bool | None, str | None, str | None]
 
@@ -154,6 +154,7 @@ def _beginning(
 def _origins(reading: Reading) -> dict[str, PromptSpec]:
     """Return by key of what a prompt begins from the prompt that was trained for it."""
     known = {key(spec): spec for spec in reading.question.prompts() if isinstance(spec, PromptSpec)}
+    known |= {key(start.begun): start.begun for start in reading.question.starts() if start.begun is not None}
     for crossing in reading.question.crossings:
         known |= {key(spec): spec for spec in crossing.brought}
         projected = {key(spec): spec.prompt.key for spec in crossing.projected}

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from transferkit.specs.asked import (
+    ActivitySpec,
     ExamplesSpec,
     InfluenceSpec,
     MixtureSpec,
@@ -23,6 +24,7 @@ from transferkit.specs.backbone import (
     ReadoutSpec,
     Seq2seqReadout,
 )
+from transferkit.specs.growing import activity_of, on_part, stages_of
 from transferkit.specs.imported import (
     ImportedPromptSpec,
     ImportedScoreSpec,
@@ -32,6 +34,7 @@ from transferkit.specs.imported import (
     UnseenPrompt,
 )
 from transferkit.specs.keys import KEY_DIGITS, RECIPE_VERSION, canonical, key
+from transferkit.specs.partial import Growth, Partial
 from transferkit.specs.projector import (
     ConstantMap,
     Lesson,
@@ -74,6 +77,7 @@ from transferkit.specs.source import (
 __all__ = [
     "KEY_DIGITS",
     "RECIPE_VERSION",
+    "ActivitySpec",
     "AnyPromptSpec",
     "AnyScoreSpec",
     "BackboneSpec",
@@ -82,6 +86,7 @@ __all__ = [
     "EmbeddingReadout",
     "ExamplesSpec",
     "Generator",
+    "Growth",
     "ImportedPromptSpec",
     "ImportedScoreSpec",
     "ImportedSource",
@@ -104,6 +109,7 @@ __all__ = [
     "NormsMap",
     "Origin",
     "Part",
+    "Partial",
     "Placement",
     "ProjectedInitial",
     "ProjectedPrompt",
@@ -129,9 +135,12 @@ __all__ = [
     "VocabularyInitial",
     "WordsNet",
     "WordsSpec",
+    "activity_of",
     "canonical",
     "from_json",
     "key",
+    "on_part",
+    "stages_of",
     "to_json",
 ]
 
@@ -145,6 +154,7 @@ Spec = Annotated[
     | WordsSpec
     | InfluenceSpec
     | ExamplesSpec
+    | ActivitySpec
     | ImportedPromptSpec
     | ImportedScoreSpec
     | ProjectorSpec

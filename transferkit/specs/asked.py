@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from transferkit.specs.backbone import BackboneSpec, ReadoutSpec
 from transferkit.specs.keys import RECIPE_VERSION, key
 from transferkit.specs.recipe import Recipe
-from transferkit.specs.source import PromptSource, TrainedPrompt
+from transferkit.specs.source import PromptSource, RandomPrompt, TrainedPrompt
 from transferkit.tasks.base import VALUE, Split, Task
 
 LONGEST_NAME = 60  # of several tasks, in letters
@@ -27,8 +27,10 @@ class PromptSpec:
     recipe_version: int = RECIPE_VERSION
 
     def __post_init__(self) -> None:
-        """Leave out of the task what the readout does not read."""
+        """Leave out of the task what the readout does not read; refuse a part that grows."""
         object.__setattr__(self, "task", self.task.read_by(self.readout.kind))
+        if self.backbone.partial is not None and self.recipe.growth is not None:
+            raise ValueError(f"{self.backbone.name} is a part of a backbone and does not grow: leave growth out")
 
     @property
     def source(self) -> TrainedPrompt:
@@ -155,6 +157,28 @@ class InfluenceSpec:
     split: Split = "report"
     n_gradients: int = Field(default=32, ge=1)
     n_folds: int = Field(default=5, ge=2)
+    recipe_version: int = RECIPE_VERSION
+
+    def __post_init__(self) -> None:
+        """Leave out of the task what the readout does not read."""
+        object.__setattr__(self, "task", self.task.read_by(self.readout.kind))
+
+
+@dataclass(frozen=True, kw_only=True, config=VALUE)
+class ActivitySpec:
+    """How much each block of a backbone does to the texts of a task's training split: what parts of it are ranked by.
+
+    Attributes:
+        source: an untrained prompt in front of the texts, as Huang et al. 2022 have it.
+        n_examples: drawn with the source's seed.
+    """
+
+    kind: Literal["activity"] = "activity"
+    source: RandomPrompt
+    backbone: BackboneSpec
+    readout: ReadoutSpec
+    task: Task
+    n_examples: int = Field(default=1000, ge=1)
     recipe_version: int = RECIPE_VERSION
 
     def __post_init__(self) -> None:

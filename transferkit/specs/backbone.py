@@ -1,10 +1,12 @@
 """Shelf. Which frozen language model is meant, and how an answer is read off it."""
 
+import dataclasses
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from transferkit.specs.partial import WHOLE, Partial
 from transferkit.tasks.base import VALUE
 
 
@@ -16,11 +18,32 @@ class BackboneSpec:
         name: catalogue name, hub id, or the folder's name of a local model.
         revision: hub commit or tag; SHA-256 of the weights for catalogue and local models.
         dtype: arithmetic of the frozen weights; prompts are float32 whatever it is.
+        partial: what is kept of it; None for all. Its name then ends with that of the part.
     """
 
     name: str
     revision: str
     dtype: Literal["float32", "bfloat16"] = "float32"
+    partial: Partial | None = None
+
+    @property
+    def whole(self) -> "BackboneSpec":
+        """The backbone it is a part of, or itself."""
+        if self.partial is None:
+            return self
+        return dataclasses.replace(self, name=self.name.removesuffix(f"-{self.partial.name}"), partial=None)
+
+    def cut(self, partial: Partial) -> "BackboneSpec":
+        """Return a part of it; itself where all is kept.
+
+        Raises:
+            ValueError: it is a part already.
+        """
+        if self.partial is not None:
+            raise ValueError(f"{self.name} is a part of a backbone: cut the whole")
+        if partial.name == WHOLE:
+            return self
+        return dataclasses.replace(self, name=f"{self.name}-{partial.name}", partial=partial)
 
 
 @dataclass(frozen=True, kw_only=True, config=VALUE)

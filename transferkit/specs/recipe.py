@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from transferkit.specs.partial import Growth
 from transferkit.tasks.base import VALUE
 
 
@@ -143,7 +144,8 @@ class Recipe:
 
     The rows at `early_step` are kept beside the best ones: at one fixed step for all tasks, they are the task
     embedding of Vu et al. 2022, section 4.1. With a `generator`, what is trained is a network that makes the rows.
-    Weight decay is decoupled (AdamW) and leaves a generator's biases alone.
+    Weight decay is decoupled (AdamW) and leaves a generator's biases alone. With `growth`, the first steps are taken on
+    partial backbones, of whose blocks those below the prompt are left whole.
     """
 
     prompt_length: int = Field(default=20, ge=1)
@@ -163,6 +165,7 @@ class Recipe:
     backbone_dropout: bool = False
     early_step: int | None = Field(default=None, ge=1)
     generator: Generator | None = None
+    growth: Growth | None = None
 
     def __post_init__(self) -> None:
         """Refuse an early step that never comes, and a generator with nothing below it to read.
@@ -178,3 +181,5 @@ class Recipe:
             )
         if self.early_step is not None and self.early_step > self.steps:
             raise ValueError(f"early_step = {self.early_step} comes after the last of {self.steps} steps")
+        if self.growth is not None and self.growth.has_idle_stage(self.steps):
+            raise ValueError(f"growth: of {self.steps} steps a stage gets none: raise steps, or its share")

@@ -6,13 +6,14 @@ Su et al. 2022, section 6 (TPT). Each stands beside its plain twin: the same rec
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass as plain
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic.dataclasses import dataclass
 
 from transferkit.errors import InputError, nearest
-from transferkit.specs import ProjectedInitial, PromptInitial, PromptSpec, key
+from transferkit.specs import Partial, ProjectedInitial, PromptInitial, PromptSpec, key, on_part
 from transferkit.study.sweep import ANY_SEQUENCE, STRICT, chosen
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Initialisation:
         backbones: the study's backbones it is about; all by default.
         sources: tasks whose prompts are begun from; all by default.
         targets: tasks that are trained on; all by default. On its own backbone a task is never its own source.
+        parts: parts of the backbones whose prompts are begun from as well, a task's own among them: cheaper to have.
         projected: kinds of projector whose prompts are begun from as well, each on its own task, in every projection of
             the study that trains the target's own prompts.
     """
@@ -34,7 +36,14 @@ class Initialisation:
     backbones: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
     sources: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
     targets: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
+    parts: Annotated[tuple[Partial, ...], ANY_SEQUENCE] = ()
     projected: Annotated[tuple[str, ...], ANY_SEQUENCE] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what a part finds out by itself: what it is ranked by, and what lies below its prompt."""
+        for part in self.parts:
+            if part.activity is not None or part.above:
+                raise ValueError("parts: activity and above follow from the study: leave them out")
 
 
 @plain(frozen=True)
@@ -46,7 +55,9 @@ class Start:
         plain: the same, begun as the recipe says.
         source: task of the prompt it begins from.
         source_backbone: where that one was trained.
-        how: "trained" for a prompt as it is, else the kind of projector that brought it.
+        how: "trained" for a prompt as it is, "part" for one trained on a part of the backbone, else the kind of
+            projector that brought it.
+        begun: the prompt it begins from, where that is trained for nothing else; None elsewhere.
     """
 
     prompt: PromptSpec
@@ -54,6 +65,7 @@ class Start:
     source: str
     source_backbone: str
     how: str = "trained"
+    begun: PromptSpec | None = None
 
 
 def starts(study: Study, asked: Initialisation) -> list[Start]:
@@ -82,12 +94,37 @@ def starts(study: Study, asked: Initialisation) -> list[Start]:
                     begun, twin = native[backbone, source, seed], native[backbone, target, seed]
                     recipe = dataclasses.replace(twin.recipe, initial=PromptInitial(key=key(begun)))
                     found.append(Start(dataclasses.replace(twin, recipe=recipe), twin, source, backbone))
-    if not found:
+    if asked.parts and study.recipe.growth is not None:
+        raise InputError(
+            "initialisation: parts do not grow, but the study's recipe does",
+            fix="leave growth out of the recipe, or parts out of the initialisation",
+        )
+    if not found and not asked.parts:
         raise InputError(
             f"initialisation: sources {', '.join(sources)} and targets {', '.join(targets)} make no pair",
             fix="name a task among the sources that is not the only target",
         )
-    return [*found, *_projected(study, asked, targets)]
+    parts = _from_parts(native, asked.parts, backbones, sources, targets)
+    return [*found, *parts, *_projected(study, asked, targets)]
+
+
+def _from_parts(
+    native: dict[tuple[str, str, int], PromptSpec],
+    parts: tuple[Partial, ...],
+    backbones: list[str],
+    sources: list[str],
+    targets: list[str],
+) -> list[Start]:
+    found = []
+    for (backbone, target, seed), twin in native.items():
+        if backbone not in backbones or target not in targets:
+            continue
+        for source, part in itertools.product(sources, parts):
+            begun = on_part(native[backbone, source, seed], part)
+            recipe = dataclasses.replace(twin.recipe, initial=PromptInitial(key=key(begun)))
+            prompt = dataclasses.replace(twin, recipe=recipe)
+            found.append(Start(prompt, twin, source, begun.backbone.name, "part", begun))
+    return found
 
 
 def _projected(study: Study, asked: Initialisation, targets: list[str]) -> list[Start]:

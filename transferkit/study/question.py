@@ -22,36 +22,30 @@ from transferkit.specs import (
     EmbeddingReadout,
     ExamplesSpec,
     InfluenceSpec,
-    Majority,
     MaskedReadout,
     NeuronSite,
     NeuronsSpec,
-    NoPrompt,
-    NormalInitial,
     PromptSource,
     PromptSpec,
-    RandomPrompt,
     ReadoutSpec,
     Recipe,
     ScoreSpec,
     Seq2seqReadout,
     Spec,
-    UniformInitial,
-    VocabularyInitial,
     WordsSpec,
     key,
 )
 from transferkit.study.crossing import Crossing, crossing
 from transferkit.study.gathering import gathered
+from transferkit.study.growing import Growing, GrowthSpecs, activities, growth_specs
 from transferkit.study.initialisation import Initialisation, Start, starts
 from transferkit.study.looks import nearest_words, neuron_sets
 from transferkit.study.models import check_models, places
 from transferkit.study.projection import Projection
 from transferkit.study.retrieval import Retrieval
 from transferkit.study.sweep import ANY_SEQUENCE, STRICT, Sweep, influences, swept
+from transferkit.study.yardsticks import yardsticks
 from transferkit.tasks.base import ReadoutKind, Sizes, Task
-
-RANDOM_SEED = 1000  # random prompts never share a stream with a trained one's initial rows
 
 WITHOUT_FIELDS = {"masked": MaskedReadout, "seq2seq": Seq2seqReadout, "causal": CausalReadout}
 
@@ -84,6 +78,7 @@ class Study:
         initialisation: prompts trained from other tasks' prompts, beside those trained from nothing; likewise.
         projections: prompts of a backbone brought to other ones.
         retrieval: averages and mixtures of the prompts that indicators rank highest for a task.
+        growth: prompts trained while their backbone grows, beside plain ones.
     """
 
     name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
@@ -107,6 +102,7 @@ class Study:
     initialisation: Initialisation | None = None
     projections: Annotated[tuple[Projection, ...], ANY_SEQUENCE] = ()
     retrieval: Retrieval | None = None
+    growth: Growing | None = None
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -191,6 +187,8 @@ class Study:
     def every_prompt(self) -> list[PromptSpec]:
         """Return the prompts to train, those of sweep, projections and initialisation included, each once."""
         others = [spec for found in self.crossings for spec in (*found.own, *found.retrained)]
+        others += [] if self.growing is None else self.growing.prompts
+        others += [start.begun for start in self.starts() if start.begun is not None]
         everything = [*self.prompts(), *self.swept_prompts(), *others, *(start.prompt for start in self.starts())]
         return list({key(spec): spec for spec in everything}.values())
 
@@ -202,24 +200,8 @@ class Study:
     def baselines(
         self, recipe: Recipe, task: Task | None = None, *, random_prompts: int | None = None
     ) -> list[PromptSource]:
-        """Return what needs no training: no prompt, the majority, random prompts.
-
-        The random prompts are drawn as the trained ones' initial rows were, unless those say something (a text, the
-        label words, another prompt): then from the frequent vocabulary. A task whose answers are texts has no majority.
-        """
-        is_drawn = isinstance(recipe.initial, (UniformInitial, NormalInitial, VocabularyInitial))
-        randoms = [
-            RandomPrompt(
-                seed=RANDOM_SEED + i,
-                length=recipe.prompt_length,
-                initial=recipe.initial if is_drawn else VocabularyInitial(),
-                placement=recipe.placement,
-                generator=recipe.generator,
-            )
-            for i in range(random_prompts or self.random_prompts)
-        ]
-        majority = [Majority()] if task is None or task.answer is None else []
-        return [NoPrompt(), *majority, *randoms]
+        """Return what needs no training: no prompt, the majority, random prompts."""
+        return yardsticks(recipe, task, random_prompts or self.random_prompts)
 
     def scores(self) -> list[ScoreSpec]:
         """Return the cells to measure: everything on every task, on the report split."""
@@ -265,6 +247,15 @@ class Study:
         return self.own_scores(start.prompt for start in self.starts())
 
     @property
+    def growing(self) -> GrowthSpecs | None:
+        """What answers `growth`; None where nothing is asked."""
+        return self._growing
+
+    @cached_property
+    def _growing(self) -> GrowthSpecs | None:
+        return None if self.growth is None else growth_specs(self, self.growth)
+
+    @property
     def crossings(self) -> tuple[Crossing, ...]:
         """Every projection with the specs that answer it; InputError where one names what the study has not."""
         return self._crossings
@@ -294,5 +285,8 @@ class Study:
         everything += [*self.swept_prompts(), *self.swept_scores(), *self.influences()]
         for found in self.crossings:
             everything += [*found.own, *found.retrained, *found.projectors, *found.projected, *found.scores]
+        everything += [start.begun for start in self.starts() if start.begun is not None]
         everything += [*(start.prompt for start in self.starts()), *self.started_scores()]
+        everything += [] if self.growing is None else [*self.growing.prompts, *self.growing.scores]
+        everything += activities(self.every_prompt())
         yield from {key(spec): spec for spec in everything}.values()

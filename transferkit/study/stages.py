@@ -3,6 +3,7 @@
 from typing import Literal
 
 from transferkit.specs import (
+    ActivitySpec,
     ExamplesSpec,
     MixtureSpec,
     ProjectedInitial,
@@ -22,4 +23,4 @@ def stage_of(spec: Spec) -> Stage:
         return "project" if isinstance(spec.recipe.initial, ProjectedInitial) else "train"
     if isinstance(spec, (ProjectorSpec, ProjectedSpec)):
         return "project"
-    return "train" if isinstance(spec, (ExamplesSpec, MixtureSpec)) else "measure"
+    return "train" if isinstance(spec, (ExamplesSpec, ActivitySpec, MixtureSpec)) else "measure"
