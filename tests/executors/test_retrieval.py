@@ -170,6 +170,7 @@ def test_what_several_prompts_make_is_counted_where_it_is_missing(
     filled: tuple[Study, Store], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked, store = filled
+    filling.fill(asked, store)
     (lost, *_others) = [one for one in Results(asked, store).choosing.blends() if one.how == "mixture"]
     question = commands.Question(name=f"{asked.folder}/study.toml", store=store.root)
     for spec in lost.specs:
