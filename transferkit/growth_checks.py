@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from transferkit.backbones.loading import Shape
-from transferkit.backbones.partial import kept_blocks
+from transferkit.backbones.partial import kept_blocks, kept_neurons
 from transferkit.errors import InputError
 from transferkit.specs import Partial
 from transferkit.study import Study
@@ -30,8 +30,9 @@ def check_growth(asked: Study, shapes: Mapping[str, Shape]) -> None:
                 raise InputError(
                     f"{field}: decoder = false, but {', '.join(names)} has none", fix="leave decoder = … out"
                 )
-        for backbone in names:
-            _check_sizes(field, backbone, [dataclasses.replace(part, above=above) for part in parts], shapes[backbone])
+        placed = [dataclasses.replace(part, above=above) for part in parts]
+        for name in names:
+            _check_sizes(field, name, placed, shapes[name])
 
 
 def _asked_parts(asked: Study) -> Iterator[tuple[str, Sequence[Partial]]]:
@@ -49,21 +50,41 @@ def _check_sizes(field: str, backbone: str, parts: Sequence[Partial], shape: Sha
     """Make sure that no part is the whole backbone, or another part: it would count as evidence twice."""
     found: dict[object, str] = {}
     for part in parts:
-        # How many blocks a rule keeps does not depend on which.
-        numbers = kept_blocks(dataclasses.replace(part, blocks="first"), shape.n_encoder, shape.n_blocks, None)
-        size = (len(numbers), part.width)
-        if size == (shape.n_blocks, 1.0):
+        kept, fewer = _kept(part, shape)
+        if not fewer:
             raise InputError(
-                f"{field}: part {part.name} of {backbone} keeps all of its {shape.n_blocks} blocks",
-                fix="choose a smaller depth, or cut the width",
+                f"{field}: part {part.name} of {backbone} keeps all of its {shape.n_blocks} blocks and"
+                f" {shape.n_neurons} neurons",
+                fix=f"choose a smaller depth or width{'' if part.decoder else ', or leave decoder = false out'}",
             )
-        if size in found:
+        if kept in found:
+            least = "; at least two blocks are kept above the prompt" if "depths" in fewer else ""
             raise InputError(
-                f"{field}: on {backbone}, {found[size]} and {part.name} keep the same {len(numbers)} of"
-                f" {shape.n_blocks} blocks",
-                fix="name fewer stages, or depths further apart; at least two blocks are kept above the prompt",
+                f"{field}: on {backbone}, {found[kept]} and {part.name} keep the same {' and '.join(fewer.values())}",
+                fix=f"name fewer of them, or {' or '.join(fewer)} further apart{least}",
             )
-        found[size] = part.name
+        found[kept] = part.name
+
+
+def _kept(part: Partial, shape: Shape) -> tuple[object, dict[str, str]]:
+    """Return what a part keeps, and of what it keeps fewer than there are, in words.
+
+    What is ranked by a measurement is not known yet: the rule stands for its choice.
+    """
+    is_unknown = part.blocks == "changing"
+    named = dataclasses.replace(part, blocks="first") if is_unknown else part  # as many, whichever they are
+    numbers = kept_blocks(named, shape.n_encoder, shape.n_blocks, None)
+    n_cut = shape.n_blocks if part.decoder else shape.n_encoder or shape.n_blocks
+    narrow = [part.above <= number < n_cut for number in numbers]
+    n_kept = kept_neurons(part.width, shape.n_neurons)
+    fewer = {}
+    if len(numbers) < shape.n_blocks:
+        fewer["depths"] = f"{len(numbers)} of {shape.n_blocks} blocks"
+    if any(narrow) and n_kept < shape.n_neurons:
+        fewer["widths"] = f"{n_kept} of {shape.n_neurons} neurons"
+    blocks = (numbers, "depths" in fewer and is_unknown)
+    neurons = (n_kept, part.neurons, *narrow) if "widths" in fewer else None
+    return (blocks, neurons), fewer
 
 
 def _check_company(asked: Study) -> None:

@@ -105,6 +105,7 @@ fpt2022 = Recipe(
 )
 
 # The same while the backbone grows: by 20, 20, 20 and 40 % of the steps, from a quarter on, optimiser state carried.
+# Deviation: a decoder is cut for every task; theirs is left whole where answers are single words (`decoder = false`).
 fpt2022_depth, fpt2022_width, fpt2022_both = (
     dataclasses.replace(fpt2022, growth=growth)
     for growth in (Growth(depth=QUARTERS), Growth(width=QUARTERS), Growth(depth=QUARTERS, width=QUARTERS))

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import make_tiny, untied
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from transferkit.artifacts import Activity
 from transferkit.backbones import Backbone
@@ -155,11 +156,32 @@ def test_the_prefix_of_the_sorted_neurons_is_the_gathered_ones(tiny: Backbone) -
     activity = activity_of(tiny, seed=3)
     batch, prompt = make_batch(tiny), prompt_of(tiny)
     whole = ours(tiny, batch, prompt)
-    (wide,) = [tiny.partial(Partial(width=1.0, depth=0.75), activity)]
-    assert len(wide.blocks) < tiny.n_blocks
-    ours(tiny.partial(Partial(width=0.5), activity), batch, prompt)
+    for width in (0.25, 0.5, 0.75):
+        view = tiny.partial(Partial(depth=0.75, width=width), activity)
+        kept = np.argsort(-activity.absolute, axis=1)[:, : int(width * N_NEURONS)]
+        assert len(view.blocks) < tiny.n_blocks
+        for number, block in zip(view.numbers, view.blocks, strict=True):
+            found, given = feed_forward(tiny, block), feed_forward(tiny, tiny.blocks[number])
+            assert found.keys() == given.keys()
+            assert any(found[name].shape != given[name].shape for name in found)
+            for name, value in found.items():
+                assert torch.equal(value, _cut(given[name], value.shape, kept[number])), (number, name)
+        ours(view, batch, prompt)
     assert all(torch.equal(value, before[name]) for name, value in tiny.model.state_dict().items())
     assert torch.equal(ours(tiny, batch, prompt), whole)
+
+
+def feed_forward(backbone: Backbone, block: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights [out,in] and biases of a block's feed-forward maps; branches of one map stand one after the other."""
+    paths, found = backbone.family.feed_forward(block), {}
+    for path in (*paths.entering, paths.down):
+        module = block.get_submodule(path)
+        branches = list(module.children()) or [module]
+        weights = [one.weight.T if isinstance(one, Conv1D) else one.weight for one in branches]
+        found[f"{path}.weight"] = torch.cat(weights)
+        if branches[0].bias is not None:
+            found[f"{path}.bias"] = torch.cat([one.bias for one in branches])
+    return found
 
 
 def test_what_lies_below_the_prompt_is_left_whole(tiny: Backbone) -> None:
@@ -195,6 +217,20 @@ def test_prompt_gradients_of_a_part_equal_those_of_the_smaller_model(tiny: Backb
         (found * torch.randn_like(found)).sum().backward()
         gradients.append(prompt.grad)
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_acts_on_a_part_as_on_the_smaller_model(tiny: Backbone) -> None:
+    activity = activity_of(tiny)
+    view = tiny.partial(Partial(depth=0.5, width=0.5), activity)
+    order = np.argsort(-activity.absolute, axis=1)[:, : N_NEURONS // 2]
+    stock = Backbone(smaller(tiny, view.numbers, order), tiny.tokenizer, spec=tiny.spec, upstream="x")
+    batch, prompt, found = make_batch(tiny), prompt_of(tiny), []
+    for backbone in (view, stock):
+        with backbone.dropout(True):
+            torch.manual_seed(0)
+            found.append(real(ours(backbone, batch, prompt), tiny, batch))
+    torch.testing.assert_close(*found, **CLOSE)
+    assert not torch.allclose(found[0], real(ours(view, batch, prompt), tiny, batch), **CLOSE)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +12,14 @@ import pytest
 import torch
 from executors.saved import contents, run_command, save_tiny, write_study
 
-from transferkit import report
+from transferkit import report, work
 from transferkit.artifacts import Activity, Prompt, Score
 from transferkit.backbones import Backbone
 from transferkit.batches import encode
+from transferkit.checks import check
 from transferkit.errors import InputError
 from transferkit.examples import load
+from transferkit.progress import Advance, Quiet
 from transferkit.readouts import make_readout
 from transferkit.results import Results
 from transferkit.run import fill, plan
@@ -154,6 +159,7 @@ def test_late_prompts_grow_above_kept_rows(tmp_path: Path) -> None:
 
 PLAIN = "{ prompt_length = 3, steps = 8, evaluate_every = 2, batch_size = 8, learning_rate = 0.05 }"
 DEEP = LATE.replace("insert_after = 1", "insert_after = 2")
+WIDTHS = "growth = {{ schedules = [{{ shares = [0.2, 0.2], width = [{}, {}] }}] }}"
 GROWING = "{ prompt_length = 3, steps = 8, batch_size = 8, growth = { shares = [0.6], depth = [0.5] } }"
 
 
@@ -164,7 +170,20 @@ GROWING = "{ prompt_length = 3, steps = 8, batch_size = 8, growth = { shares = [
         ('retrieval = { indicators = ["cosine_concat"], mixtures = [2] }', GROWING, "mixtures are trained on several"),
         ("growth = { tasks = ['toi'] }", LATE, "'toi', which the study has not"),
         ("growth = {}", DEEP, "growth, schedule 'depth': part d25-above2 of tiny keeps all of its 4 blocks"),
-        ("growth = {}", PLAIN, "on tiny, d25 and d50 keep the same 2 of 4 blocks"),
+        ("growth = {}", PLAIN, "on tiny, d25 and d50 keep the same 2 of 4 blocks$"),
+        (WIDTHS.format(0.5, 0.5), PLAIN, "on tiny, w50 and w50 keep the same 32 of 64 neurons$"),
+        (WIDTHS.format(0.5, 0.501), PLAIN, "on tiny, w50 and w50.1 keep the same 32 of 64 neurons$"),
+        (WIDTHS.format(0.9999, 0.99999), PLAIN, "part w99.99 of tiny keeps all of its 4 blocks and 64 neurons$"),
+        (
+            WIDTHS.format(0.5, "0.5], depth = [0.25, 0.5"),
+            PLAIN,
+            "d25-w50 and d50-w50 keep the same 2 of 4 blocks and 32 of 64 neurons$",
+        ),
+        (
+            "initialisation = { parts = [{ depth = 0.5, blocks = 'changing' }, { depth = 0.4, blocks = 'changing' }] }",
+            PLAIN,
+            "d50-changing and d40-changing keep the same 2 of 4 blocks$",
+        ),
         (
             "initialisation = { parts = [{ depth = 0.5 }] }",
             DEEP,
@@ -179,8 +198,56 @@ def test_what_cannot_be_had_is_said_before_a_model_is_loaded(
 ) -> None:
     asked = study_of(tmp_path, head, recipe)
     monkeypatch.setattr(Backbone, "load", lambda *_args, **_options: pytest.fail("a model was loaded"))
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError) as refused:
         fill(asked, Store(tmp_path / "runs"))
+    assert re.search(said, refused.value.problem)
+
+
+def test_a_part_whose_decoder_alone_sees_the_prompt_and_is_whole_is_refused(tmp_path: Path) -> None:
+    head = "initialisation = { parts = [{ width = 0.5, decoder = false }] }"
+    asked = study_of(tmp_path, head, LATE.replace("insert_after = 1", "insert_after = 5"), "t5")
+    with pytest.raises(InputError, match="w50-encoder-above5 of tiny keeps all of its 8 blocks and 64 neurons"):
+        check(asked, Store(tmp_path / "runs"))
+
+
+def test_parts_of_one_size_that_keep_something_else_are_told_apart(tmp_path: Path) -> None:
+    parts = "{ depth = 0.5 }, { depth = 0.5, blocks = 'first' }, { depth = 0.5, blocks = 'changing' }, { width = 0.5 }"
+    asked = study_of(
+        tmp_path, f"initialisation = {{ parts = [{parts}, {{ width = 0.5, neurons = 'signed' }}] }}", PLAIN
+    )
+    check(asked, Store(tmp_path / "runs"))
+
+
+class Killed(Quiet):
+    """Stops the training behind so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    @contextmanager
+    def phase(self, name: str, total: int) -> Iterator[Advance]:
+        def advance(n: int, _label: str) -> None:
+            self.steps -= n if name == "train" else 0
+            if self.steps <= 0:
+                raise KeyboardInterrupt
+
+        yield advance
+
+
+def test_a_fill_killed_while_the_backbone_grows_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growth = "growth = { shares = [0.3, 0.3], depth = [0.5, 0.75], width = [0.5, 0.75] }"
+    recipe = PLAIN.replace("steps = 8", f"steps = 10, {growth}")
+    asked, whole, store = study_of(tmp_path, "", recipe), Store(tmp_path / "whole"), Store(tmp_path / "runs")
+    assert fill(asked, whole, stages=("train",)).failed == ()
+    with pytest.raises(KeyboardInterrupt):
+        fill(asked, store, stages=("train",), reporter=Killed(5))  # in the second part
+    assert list(store.root.glob("scratch/*/training.safetensors"))
+    assert not list(store.specs("prompt"))
+    monkeypatch.setattr(work, "measure_activity", lambda *_args, **_options: pytest.fail("measured twice"))
+    assert fill(asked, store, stages=("train",)).failed == ()
+    assert contents(store.root) == contents(whole.root)
 
 
 def test_a_part_may_be_begun_from_in_a_study_of_one_task_and_below_late_prompts_it_is_whole(tmp_path: Path) -> None:

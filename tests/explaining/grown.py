@@ -23,6 +23,7 @@ TASKS = (make_task("films", "sentiment"), make_task("entails", "inference", "mac
 PARTS = {"depth": ("d25", "d50"), "width": ("w25", "w50")}
 COST = {"d25": 0.25, "d50": 0.5, "w25": 0.4, "w50": 0.6, "whole": 1.0}  # of a step, of the whole's
 GFLOP = {"films": 2.0, "entails": 3.0}  # of a step of the whole
+LOOK = 1.5  # seconds of the clock
 
 
 def make_study(folder: Path, **fields: object) -> Study:
@@ -122,7 +123,8 @@ def prompt_of(spec: PromptSpec) -> tuple[Prompt, dict[str, object]]:
         for s in looks_of(way)
     ]
     vectors, initial = rows_of(way, task, spec.seed)
-    health = {"alarms": [], "steps": looks_of(way)[-1], "step_seconds": seconds_of(way, task, spec.seed)}
+    seconds = seconds_of(way, task, spec.seed)
+    health = {"alarms": [], "steps": looks_of(way)[-1], "step_seconds": seconds, "seconds": [s + LOOK for s in seconds]}
     return Prompt(vectors, initial, np.ones(P, dtype=bool), history), {"health": health}
 
 
@@ -167,6 +169,15 @@ def with_prompts(
     for spec in study.every_prompt():
         prompt, meta = kept[key(spec)]
         kept[key(spec)] = (change(spec, prompt), {**meta, "health": {**meta["health"], **health}})
+    return _copy(store, kept)
+
+
+def with_notes(store: InMemory, study: Study, note: Callable[[PromptSpec], dict[str, object]]) -> InMemory:
+    """Return a store that notes more beside some prompts."""
+    kept = dict(store.kept)
+    for spec in study.every_prompt():
+        prompt, meta = kept[key(spec)]
+        kept[key(spec)] = (prompt, {**meta, **note(spec)})
     return _copy(store, kept)
 
 

@@ -88,8 +88,8 @@ def test_carrying_and_resetting_differ(tiny_bert: Backbone, tmp_path: Path) -> N
     assert not np.allclose(*found)
 
 
-def stopped_at(step: int, job: Job, backbone: Backbone) -> Prompt:
-    """Stop behind a step, then go on in what could be another process, to the end."""
+def stopped_at(step: int, toy: Toy, scratch: Path) -> Prompt:
+    """Stop behind a step, then go on to the end with parts and readouts made anew, as in another process."""
     done = 0
 
     class Stopped(Exception):
@@ -102,9 +102,9 @@ def stopped_at(step: int, job: Job, backbone: Backbone) -> Prompt:
             raise Stopped
 
     with pytest.raises(Stopped):
-        train(job, backbone, progress=progress)
+        train(job_of(toy, scratch), toy.backbone, progress=progress)
     torch.randn(3)
-    return train(job, backbone)[0]
+    return train(job_of(toy, scratch), toy.backbone)[0]
 
 
 RESUMED = [
@@ -123,9 +123,19 @@ def test_resumed_around_every_boundary_is_undisturbed(family: str, optimizer: st
     for boundary in growth.ends(STEPS):
         for step in (boundary - 1, boundary, boundary + 1):
             folder = tmp_path / str(step)
-            stopped_at(step, job_of(toy, folder), backbone).write(folder)
+            stopped_at(step, toy, folder).write(folder)
             for name in ("adapter_model.safetensors", "history.csv"):
                 assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (step, name)
+
+
+@pytest.mark.parametrize("family", ["bert", pytest.param("t5", marks=pytest.mark.slow)])
+def test_resumed_with_dropout_is_undisturbed(family: str, tmp_path: Path) -> None:
+    backbone = make_tiny(family)
+    toy = Toy.of(backbone, growing(backbone_dropout=True, select="last"))
+    whole = train(job_of(toy, tmp_path / "whole"), backbone)[0].vectors
+    plain = toy.changed(backbone_dropout=False)
+    assert not np.allclose(train(job_of(plain, tmp_path / "plain"), backbone)[0].vectors, whole)
+    assert np.array_equal(stopped_at(5, toy, tmp_path / "stopped").vectors, whole)
 
 
 def test_only_the_whole_backbone_chooses(tiny_bert: Backbone, tmp_path: Path) -> None:

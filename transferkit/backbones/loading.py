@@ -25,6 +25,7 @@ from transformers.utils import logging
 from transferkit.backbones.families import family_of
 from transferkit.backbones.family import Stack, Stock
 from transferkit.errors import InputError
+from transferkit.flops import Dimensions
 from transferkit.sources import Dtype, ReadoutKind
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -105,6 +106,7 @@ class Shape:
     Attributes:
         n_blocks: blocks, L; those of an encoder and a decoder together.
         width: width of a row, d.
+        n_neurons: feed-forward neurons of a block.
         capacity: rows that fit at the embeddings; None where there is no limit.
         stack: whether it is an encoder, a decoder, or one behind the other.
         n_encoder: blocks that see both ways.
@@ -113,6 +115,7 @@ class Shape:
 
     n_blocks: int
     width: int
+    n_neurons: int
     capacity: int | None
     stack: Stack
     n_encoder: int
@@ -130,6 +133,7 @@ class Shape:
         return cls(
             n_blocks=config.num_hidden_layers + n_more,
             width=config.hidden_size,
+            n_neurons=Dimensions.from_config(config.to_dict()).ffn,
             capacity=family.capacity(config),
             stack=family.stack,
             n_encoder=0 if family.stack == "decoder" else config.num_hidden_layers,

@@ -24,7 +24,7 @@ AXES: dict[By, str] = {
     "gflop": "arithmetic of its steps (forward and backward, by formula, of texts of the task's length; decoder and "
     "head included, looks at the selection split not)",
     "seconds": "CPU-seconds of its steps alone (on a GPU seconds of the clock), on a machine that may have been busy; "
-    "plain prompts may share passes there, growing ones never do",
+    "plain prompts that shared passes with others have none and are not drawn, growing ones never share any",
 }
 COLUMNS = {
     "way": "way",
@@ -34,6 +34,7 @@ COLUMNS = {
     "gain_high": "to",
     "share_gflop": "arithmetic, % of plain",
     "share_seconds": "seconds of steps, % of plain",
+    "share_clock": "clock, looks included, % of plain",
     "equal_share": "plain with no less: arithmetic, %",
     "equal_gain": "over that, points",
     "equal_low": "from ",
@@ -41,7 +42,7 @@ COLUMNS = {
 }
 SAVINGS = {
     "way": "way",
-    "gflop_saved": "arithmetic saved at equal score, %",
+    "gflop_saved": "arithmetic saved at the same score, %",
     "gflop_low": "from",
     "gflop_high": "to",
     "gflop_side": "which is",
@@ -52,8 +53,9 @@ SAVINGS = {
 }
 SIDES = {
     "exact": "",
-    "at_least": "at least: plain never gets there",
-    "unknown": "not to be told: plain is there untrained, or there is one pair of runs",
+    "at_most": "at most: it never gets there",
+    "unknown": "not to be told: plain training gains nothing, or there is one pair of runs",
+    "not_measured": "not measured: runs shared passes, or are of an older version",
 }
 LEVEL = 0.05
 
@@ -86,7 +88,7 @@ def growth_sentences(results: Results) -> list[str]:
         said.append(
             f"Does it save work to let the backbone grow while a prompt is trained? {backbone}, {over}:"
             f" {'; '.join(ways)}. That growing beats plain prompts trained with no less arithmetic {_beats(grown)}"
-            f" (95 %, tasks held fixed{', examples alone' * is_alone})."
+            f" ({_level(grown)}, tasks held fixed{', examples alone' * is_alone})."
         )
         if (sentence := _part_sentence(results, str(backbone))) is not None:
             said.append(sentence)
@@ -101,17 +103,22 @@ def _beats(grown: pd.DataFrame) -> str:
     return f"is shown for {listed(beats)}" if beats else "is shown for none"
 
 
+def _level(grown: pd.DataFrame) -> str:
+    n = int(grown["equal_low"].notna().sum())
+    return f"{n} comparisons, each at 95 % and uncorrected" if n > 1 else "95 %"
+
+
 def _counted(n: int, what: str) -> str:
     return f"{n} {what}{'s' if n > 1 else ''}"
 
 
 def _way(row: Mapping[Hashable, object]) -> str:
-    gain, low, high, share, seconds = (
-        float(str(row[name])) for name in ("gain", "gain_low", "gain_high", "share_gflop", "share_seconds")
-    )
+    names = ("gain", "gain_low", "gain_high", "share_gflop", "share_seconds", "share_clock")
+    gain, low, high, share, seconds, clock = (float(str(row[name])) for name in names)
     costs = {"arithmetic": share, "seconds": seconds}
     known = [f"{percent(value)} of the {what}" for what, value in costs.items() if not np.isnan(value)]
     spent = f" with {listed(known)} of plain steps" if known else ""
+    spent += "" if np.isnan(clock) else f" ({percent(clock)} of the clock, looks included)"
     worth = "differences not known" if np.isnan(gain) else f"{points(gain)} points [{points(low)}, {points(high)}]"
     return f"in {row['way']}{spent}, {worth}"
 
@@ -158,10 +165,12 @@ def _table(results: Results, backbone: str) -> Table:
         title=f"What growing costs and is worth, {backbone}",
         caption="Scores on the report split of the whole backbone, means over tasks and seeds; differences with their"
         " widest 95 % interval (examples, seeds, both), the tasks held fixed. Arithmetic and CPU-seconds are those of"
-        " training steps, looks at the selection split left out; measuring which neurons are active costs one forward"
-        " pass over the training texts for each task, not counted. The plain way compared at equal arithmetic is the"
-        " shortest one of the study that takes no less: the comparison favours it. Checkpoints are chosen on the"
-        " selection split, of a growing backbone among those of the whole alone, so it has fewer to choose from.",
+        " training steps, looks at the selection split left out; the clock runs on through the looks, which are always"
+        " at the whole backbone, so that the more of them there are the less is saved. Measuring which neurons are"
+        " active costs one forward pass over the training texts for each task, not counted. The plain way compared at"
+        " equal arithmetic is the shortest one of the study that takes no less: the comparison favours it. Checkpoints"
+        " are chosen on the selection split, of a growing backbone among those of the whole alone, so it has fewer to"
+        " choose from.",
         frame=frame.drop(columns=list(SAVED)),
         columns=COLUMNS,
         percent=tuple(COLUMNS)[1:],
@@ -176,12 +185,13 @@ def _savings(results: Results, backbone: str) -> Table:
     frame = frame.assign(**{f"{what}_side": frame[f"{what}_side"].map(SIDES) for what in AXES})
     return Table(
         name=f"savings-{slug(backbone)}",
-        title=f"What is saved at equal score, {backbone}",
-        caption="1 − what growing takes ÷ what plain training takes to first get to the score growing ends at. Scores"
-        " are those of the selection split, averaged over tasks and seeds and made monotone (isotonic regression),"
-        " plain training between two looks taken as straight; below zero where plain training is there sooner. 95 %"
-        " intervals: pairs of runs, of one task and seed, drawn anew; with few pairs they are too narrow rather than"
-        " too wide.",
+        title=f"What is saved at the same score, {backbone}",
+        caption="1 − what growing takes ÷ what plain training takes to first get nine tenths of what plain training"
+        " gains; below zero where plain training is there sooner. Scores are those of the selection split, averaged"
+        " over tasks and seeds and made monotone (isotonic regression), between two looks taken as straight; growing"
+        " may count only once the whole backbone trains. 95 % intervals: seeds drawn anew within tasks, pairs of one"
+        " task and seed together, tasks and examples held fixed; with few seeds they are too narrow rather than too"
+        " wide. Without a low end: too many resamples never get there.",
         frame=frame[["backbone", *SAVINGS]],
         columns=SAVINGS,
         percent=tuple(name for name in SAVINGS if name.endswith(("saved", "low", "high"))),

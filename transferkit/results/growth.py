@@ -42,6 +42,7 @@ TABLE = (
     *GAIN,
     "share_gflop",
     "share_seconds",
+    "share_clock",
     *EQUAL,
     *SAVED,
 )
@@ -101,9 +102,10 @@ class Growths:
         """Return one row per way to train: means over tasks and seeds on the report split, cost, and what is saved.
 
         Columns: `gain` over the plain way with its 95 % interval, the tasks held fixed; `share_gflop`, `share_seconds`
-        of what plain steps take; `equal_share`, the shortest plain way in the study that takes no less arithmetic, and
-        `equal_gain` over it; `gflop_saved`, `seconds_saved` at equal score on the selection split (see
-        `statistics.equal_score`). A way of which a prompt is missing has no row.
+        of what plain steps take, `share_clock` of the time a plain run takes, its looks included; `equal_share`,
+        the shortest plain way in the study that takes no less arithmetic, and `equal_gain` over it; `gflop_saved`,
+        `seconds_saved` at the same score on the selection split, with an interval whose low end is missing where too
+        many resamples never get there (see `statistics.equal_score`). A way of which a prompt is missing has no row.
         """
         table = self._table
         return table.copy() if backbone is None else table[table["backbone"] == backbone].reset_index(drop=True)
@@ -152,7 +154,7 @@ class Growths:
             row: dict[str, object] = {"backbone": backbone, "way": way.name, "n_tasks": len(cells)}
             row |= {"n_seeds": len({seed for _, seed in way.prompts}), "n": sum(cell.n for cell in cells)}
             row |= {"score": float(np.mean([cell.value for cell in cells]))}
-            row |= {f"share_{what}": self._share(way, plain, what) for what in ("gflop", "seconds")}
+            row |= {f"share_{what}": self._share(way, plain, what) for what in ("gflop", "seconds", "clock")}
             if way.name != PLAIN:
                 row |= _gain(self._gain(way, plain, generator), GAIN)
             row["is_grown"] = way in grown
@@ -202,38 +204,40 @@ class Growths:
         whole = [float(own[-1][what]) for own in sides[0]]
         runs = [
             [
-                Run(_column(own, what) / total, _column(own, "selection_score"), _first_whole(own))
-                for own, total in zip(side, whole, strict=True)
+                Run(_column(own, what) / total, _column(own, "selection_score"), task, _first_whole(own))
+                for own, total, (task, _) in zip(side, whole, way.prompts, strict=True)
             ]
             for side in sides
         ]
         return saved_share(*runs, generator=generator, n_resamples=self._n_resamples)
 
-    def _seconds(self, spec: PromptSpec, n_looks: int) -> list[float]:
-        """Return the seconds of the steps in front of each look; unknown of prompts that shared passes with others.
+    def _seconds(self, spec: PromptSpec, n_looks: int, what: str) -> FloatArray:
+        """Return the seconds up to each look [T]; unknown of prompts that shared passes with others.
 
         A growing prompt never does, so seconds of those that do would say more of the company than of growing.
         """
         meta = self._reading.store.meta(spec)
         health = meta.get("health")
-        known = health.get("step_seconds") if isinstance(health, dict) and "trained_together" not in meta else None
-        return known if isinstance(known, list) and len(known) == n_looks else [float("nan")] * n_looks
+        known = health.get(what) if isinstance(health, dict) and "trained_together" not in meta else None
+        spent = known if isinstance(known, list) and len(known) == n_looks - 1 else [float("nan")] * (n_looks - 1)
+        return np.cumsum([0.0, *spent])
 
     def _looks(self, spec: PromptSpec) -> list[dict[str, float | bool]]:
         prompt = self._reading.get(spec, Prompt)
         if prompt is None:
             return []
-        seconds = np.cumsum([0.0, *self._seconds(spec, len(prompt.history) - 1)])
+        steps, clock = (self._seconds(spec, len(prompt.history), what) for what in ("step_seconds", "seconds"))
         grown = max((end for end, _ in stages_of(spec)), default=-1)
         return [
             {
                 "step": int(str(row["step"])),
                 "gflop": _number(row.get("gflop")),
                 "seconds": float(spent),
+                "clock": float(passed),
                 "selection_score": float(str(row["selection_score"])),
                 "is_whole": int(str(row["step"])) > grown,
             }
-            for row, spent in zip(prompt.history, seconds, strict=True)
+            for row, spent, passed in zip(prompt.history, steps, clock, strict=True)
         ]
 
 
@@ -261,4 +265,5 @@ def _gain(found: MeanGain | None, names: Sequence[str]) -> dict[str, float]:
 
 def _saved(what: str, found: Saved) -> dict[str, object]:
     ends = (np.nan, np.nan) if found.interval is None else (found.interval.low, found.interval.high)
-    return {f"{what}_saved": found.share, f"{what}_low": ends[0], f"{what}_high": ends[1], f"{what}_side": found.side}
+    low, high = (np.nan if np.isinf(end) else end for end in ends)
+    return {f"{what}_saved": found.share, f"{what}_low": low, f"{what}_high": high, f"{what}_side": found.side}

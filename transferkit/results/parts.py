@@ -71,7 +71,7 @@ class Parts:
         Columns: `share` of the arithmetic of a step, of the whole's; `on_itself`, prompts of the part on the part, with
         a t interval over seeds; `on_whole`, the same prompts on the whole backbone, untrained there; `of_whole`, the
         whole's own prompts on the part; `no_prompt` on the part; `delta`, `on_itself` minus the whole's, seed by
-        seed, with a t interval; `n` examples of all tasks together. A part of which a score is missing has no row.
+        seed, with a t interval; `n` examples of all tasks together. A part without `on_itself` has no row.
         """
         import pandas as pd
 
