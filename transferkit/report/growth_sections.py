@@ -140,7 +140,7 @@ def _part_sentence(results: Results, backbone: str) -> str | None:
         alike = (
             f" Prompts of one task trained on different parts are {'' if row['p'] <= LEVEL else 'not shown to be '}more"
             f" alike than those of different tasks (cosine of what training changed: {row['difference']:+.3f}, p ="
-            f" {row['p']:.3f})."
+            f" {row['p']:.2g})."
         )
     share, bare = float(best["share"]), _bare(results, backbone)
     with_share = "" if np.isnan(share) else f", with {percent(share)} of the arithmetic of a step"

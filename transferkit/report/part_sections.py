@@ -101,7 +101,7 @@ def _likeness(results: Results, backbone: str) -> list[Part]:
                 caption="Mean likeness of prompts of one task on two parts, minus that of prompts of two tasks on two"
                 " parts, seeds compared with themselves; one-sided p by exchanging the tasks' labels within each part"
                 f" ({len(tests)} tests, uncorrected; Euclidean distances of prompts laid end to end are alike in both"
-                f" forms). With so few parts and tasks no p can be below {_least_p(tests):.2g}.",
+                f" forms). No p can be below {_least_p(tests):.2g}, for no more relabellings are made.",
                 frame=tests,
                 snippet=snippet(results, f'results.growth.parts.likeness_tests("{backbone}")'),
                 keys=results.growth.parts.keys(backbone),
