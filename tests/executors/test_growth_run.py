@@ -119,7 +119,12 @@ def test_the_report_has_it(filled: tuple[Study, Store, Path], tmp_path: Path) ->
     results = Results(asked, store, n_resamples=50)
     report.write(report.build(results), tmp_path / "out")
     text = (tmp_path / "out" / "report.md").read_text()
-    for said in ("Does it save work to let the backbone grow", "What is saved at equal score", "tiny-d50", "From part"):
+    for said in (
+        "Does it save work to let the backbone grow",
+        "What is saved at the same score",
+        "tiny-d50",
+        "From part",
+    ):
         assert said in text
 
 

@@ -229,7 +229,7 @@ def test_without_shorter_runs_the_plain_way_itself_is_compared_with(study: Study
 
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
-    """What is compared at equal score, with how many resamples, and what comes of it."""
+    """What is compared at the same score, with how many resamples, and what comes of it."""
     noted = []
 
     def noting(*sides: list[Run], n_resamples: int, **chance: np.random.Generator) -> Saved:

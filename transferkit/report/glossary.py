@@ -40,7 +40,8 @@ GROWTH_TERMS = {
     "growing": "training the first steps on parts of the backbone, ever larger ones, and the rest on the whole",
     "plain": "training all steps on the whole backbone",
     "equal arithmetic": "beside the shortest plain training of the study that takes no fewer operations",
-    "saved at equal score": "1 − what growing takes ÷ what plain training takes to get to the score growing ends at",
+    "saved at the same score": "1 − what growing takes ÷ what plain training takes to get nine tenths of what plain "
+    "training gains",
 }
 LEGAL_TERM = {
     "legal outputs": "answers that are possible at all: a label word where the backbone could have said anything; a "
