@@ -738,10 +738,18 @@ def test_sentences_say_the_numbers_of_the_tables(results: Results, table: pd.Dat
 
 
 def test_a_way_that_beats_equal_arithmetic_is_named(results: Results, quick: None) -> None:
-    better = results.growth.table().assign(equal_low=lambda rows: np.where(rows["way"] == "width", 0.01, -0.01))
-    growth = SimpleNamespace(table=lambda _=None: better, parts=results.growth.parts)
-    said = growth_sentences(SimpleNamespace(growth=growth))
-    assert "with no less arithmetic is shown for width (2 comparisons, each at 95 %" in said[0]
+    known = results.growth.table()
+    ends = {"width": (0.01, 0.02), "depth": (-0.02, -0.01)}
+    sentences = {
+        "is shown for width (2 comparisons, each at 95 %": {"width": ends["width"]},
+        "is shown for none, that it falls behind them for depth (2": {"depth": ends["depth"]},
+        "is shown for width, that it falls behind them for depth (2": ends,
+    }
+    for said, shown in sentences.items():
+        low, high = ([shown.get(way, (-0.01, 0.01))[i] for way in known["way"]] for i in (0, 1))
+        table = known.assign(equal_low=low, equal_high=high)
+        growth = SimpleNamespace(table=lambda _=None, table=table: table, parts=results.growth.parts)
+        assert f"with no less arithmetic {said}" in growth_sentences(SimpleNamespace(growth=growth))[0]
 
 
 @pytest.fixture(scope="module")

@@ -99,8 +99,11 @@ def _beats(grown: pd.DataFrame) -> str:
     known = grown.dropna(subset=["equal_low"])
     if known.empty:
         return "cannot be told"
-    beats = [str(way) for way in known.loc[known["equal_low"] > 0, "way"]]
-    return f"is shown for {listed(beats)}" if beats else "is shown for none"
+    beats, lags = (
+        [str(way) for way in known.loc[those, "way"]] for those in (known["equal_low"] > 0, known["equal_high"] < 0)
+    )
+    shown = f"is shown for {listed(beats)}" if beats else "is shown for none"
+    return f"{shown}, that it falls behind them for {listed(lags)}" if lags else shown
 
 
 def _level(grown: pd.DataFrame) -> str:
