@@ -43,7 +43,7 @@ from transferkit.artifacts import Prompt
 from transferkit.errors import InputError
 from transferkit.matrices import Matrix
 from transferkit.report import Drawing, Links, Report, Section, Table, Text, build
-from transferkit.report.growth_sections import growth_section, growth_sentences
+from transferkit.report.growth_sections import about_rates, growth_section, growth_sentences
 from transferkit.report.shelf_sections import missing_section
 from transferkit.results import Results
 from transferkit.specs import Growth, NoPrompt, PromptSpec, Recipe, ScoreSpec, key
@@ -370,6 +370,38 @@ def test_prompts_of_before_steps_were_timed_have_no_seconds(study: Study, store:
     assert table.loc["depth", "equal_share"] == pytest.approx(0.65)
     assert (table.loc[["depth", "width"], "seconds_side"] == "not_measured").all()
     assert "of the seconds" not in growth_sentences(found)[0]
+
+
+def test_parts_that_keep_the_same_are_one_part(study: Study, store: InMemory, quick: None) -> None:
+    """As two rules may, of few blocks; equal prompts would count as evidence twice."""
+    twins = {(way_of(s), s.task.name, s.seed): s for s in study.every_prompt()}
+    double = with_prompts(
+        store,
+        study,
+        lambda spec, prompt: (
+            store.kept[key(twins["d25", spec.task.name, spec.seed])][0] if way_of(spec) == "d50" else prompt
+        ),
+    )
+    parts, whole = (Results(study, kept, n_resamples=5).growth.parts for kept in (double, store))
+    assert (parts.likeness_tests("tiny")["n_parts"] == 4).all()
+    assert (whole.likeness_tests("tiny")["n_parts"] == 5).all()
+    alike = parts.likeness("tiny")
+    other = alike[(alike["relation"] == "same task and seed, other part") & (alike["measure"] == "cosine_concat")]
+    assert (other["n_pairs"] == 6 * len(NAMES) * len(SEEDS)).all()
+    assert (other["high"] < 1).all()
+
+
+def test_a_falling_rate_is_said_in_the_report(study: Study, store: InMemory, quick: None) -> None:
+    assert study.recipe.schedule == "constant"
+    said = "The rate is not constant"
+    found = Results(study, store, n_resamples=5)
+    assert not any(said in part.body for part in growth_section(found).parts if isinstance(part, Text))
+    assert found.growth.specs is not None
+    specs = found.growth.specs
+    falling = [dataclasses.replace(s, recipe=dataclasses.replace(s.recipe, schedule="linear")) for s in specs.plain]
+    growth = SimpleNamespace(specs=SimpleNamespace(plain=falling))
+    (sentence,) = about_rates(SimpleNamespace(growth=growth))
+    assert sentence.startswith(f"{said} (schedule = 'linear')")
 
 
 def test_prompts_that_shared_passes_have_no_seconds_of_their_own(study: Study, store: InMemory, quick: None) -> None:
@@ -720,7 +752,7 @@ def test_sentences_say_the_numbers_of_the_tables(results: Results, table: pd.Dat
     first, second = growth_sentences(results)
     gain, low, high = (100 * table.loc["depth", name] for name in ("gain", "gain_low", "gain_high"))
     said = "in depth with 62.5 % of the arithmetic and 87.5 % of the seconds of plain steps"
-    said += f" ({100 * table.loc['depth', 'share_clock']:.1f} % of the clock, looks included), {gain:+.1f} points"
+    said += f", {gain:+.1f} points"
     assert f"{said} [{low:+.1f}, {high:+.1f}]".replace("-", "−") in first
     assert "tiny, 2 tasks, 3 seeds: " in first
     assert first.endswith(

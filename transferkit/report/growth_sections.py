@@ -65,7 +65,7 @@ def growth_section(results: Results) -> Section | None:
     table = results.growth.table()
     if not table["is_grown"].any():
         return None
-    parts: list[Part] = [Text(body=sentence) for sentence in growth_sentences(results)]
+    parts: list[Part] = [Text(body=sentence) for sentence in (*growth_sentences(results), *about_rates(results))]
     for backbone in dict.fromkeys(table["backbone"]):
         parts += [_table(results, str(backbone)), _savings(results, str(backbone))]
         parts += [_curves(results, str(backbone), by) for by in AXES]
@@ -95,6 +95,18 @@ def growth_sentences(results: Results) -> list[str]:
     return said
 
 
+def about_rates(results: Results) -> list[str]:
+    """Say where the rate falls, which makes plain training of fewer steps something else than its beginning."""
+    specs = results.growth.specs
+    schedule = "constant" if specs is None else specs.plain[0].recipe.schedule
+    if schedule == "constant":
+        return []
+    return [
+        f"The rate is not constant (schedule = {schedule!r}): the whole backbone saw the last of it alone, and plain"
+        " training of fewer steps is not the beginning of that of all."
+    ]
+
+
 def _beats(grown: pd.DataFrame) -> str:
     known = grown.dropna(subset=["equal_low"])
     if known.empty:
@@ -116,12 +128,11 @@ def _counted(n: int, what: str) -> str:
 
 
 def _way(row: Mapping[Hashable, object]) -> str:
-    names = ("gain", "gain_low", "gain_high", "share_gflop", "share_seconds", "share_clock")
-    gain, low, high, share, seconds, clock = (float(str(row[name])) for name in names)
+    names = ("gain", "gain_low", "gain_high", "share_gflop", "share_seconds")
+    gain, low, high, share, seconds = (float(str(row[name])) for name in names)
     costs = {"arithmetic": share, "seconds": seconds}
     known = [f"{percent(value)} of the {what}" for what, value in costs.items() if not np.isnan(value)]
     spent = f" with {listed(known)} of plain steps" if known else ""
-    spent += "" if np.isnan(clock) else f" ({percent(clock)} of the clock, looks included)"
     worth = "differences not known" if np.isnan(gain) else f"{points(gain)} points [{points(low)}, {points(high)}]"
     return f"in {row['way']}{spent}, {worth}"
 
@@ -132,6 +143,7 @@ def _part_sentence(results: Results, backbone: str) -> str | None:
     table = table[table["part"] != WHOLE].dropna(subset=["on_whole"])
     if table.empty:
         return None
+    table = table.drop_duplicates(["share", "on_itself", "on_whole"])  # the same blocks and neurons by another rule
     best = table.sort_values("on_whole").iloc[-1]
     whole = results.growth.table(backbone)
     own = float(whole.loc[whole["way"] == PLAIN, "score"].iloc[0])
@@ -169,7 +181,8 @@ def _table(results: Results, backbone: str) -> Table:
         caption="Scores on the report split of the whole backbone, means over tasks and seeds; differences with their"
         " widest 95 % interval (examples, seeds, both), the tasks held fixed. Arithmetic and CPU-seconds are those of"
         " training steps, looks at the selection split left out; the clock runs on through the looks, which are always"
-        " at the whole backbone, so that the more of them there are the less is saved. Measuring which neurons are"
+        " at the whole backbone, so that the more of them there are the less is saved, and through whatever else the"
+        " machine did. Measuring which neurons are"
         " active costs one forward pass over the training texts for each task, not counted. The plain way compared at"
         " equal arithmetic is the shortest one of the study that takes no less: the comparison favours it. Checkpoints"
         " are chosen on the selection split, of a growing backbone among those of the whole alone, so it has fewer to"

@@ -180,14 +180,24 @@ class Parts:
         return tuple(one for one in found if backbone in (None, one.plain.backbone.name))
 
     def _members(self, backbone: str) -> Iterator[Member]:
-        """Yield task, part, seed and prompt of every prompt that is there, the whole backbone's included."""
+        """Yield task, part, seed and prompt of every prompt that is there, the whole backbone's included.
+
+        Two rules may keep the same of a backbone, as even and nested choices of few blocks do: their prompts are equal
+        in every byte, and such a part counts once.
+        """
         asked = {}
         for one in self._on_parts(backbone):
             asked[key(one.prompt)] = (_part_of(one, backbone), one.prompt)
             asked[key(one.plain)] = (WHOLE, one.plain)
+        by_part: dict[str, list[Member]] = {}
         for part, spec in asked.values():
             if (prompt := self._reading.get(spec, Prompt)) is not None:
-                yield spec.task.name, part, spec.seed, prompt
+                by_part.setdefault(part, []).append((spec.task.name, part, spec.seed, prompt))
+        different = {}
+        for members in by_part.values():
+            rows = frozenset((task, seed, prompt.vectors.tobytes()) for task, _, seed, prompt in members)
+            different.setdefault(rows, members)
+        yield from (member for members in different.values() for member in members)
 
     def _rows(self, backbone: str, schedule: str) -> Iterator[dict[str, float]]:
         found = [one for one in self._on_parts(backbone) if one.schedule == schedule]

@@ -152,10 +152,13 @@ class Growth:
 
 
 def _refuse(field: str, sizes: Sequence[float], n_stages: int) -> None:
-    if sizes and len(sizes) != n_stages:
-        raise ValueError(f"{field} has stages: {len(sizes)}, but shares has {n_stages}: name as many")
     if list(sizes) != sorted(sizes):
         raise ValueError(f"{field} = {list(sizes)} shrinks: write ever larger shares")
+    if sizes and len(sizes) != n_stages:
+        raise ValueError(
+            f"{field} has stages: {len(sizes)}, but shares has {n_stages}: name as many"
+            " (shares = [0.2, 0.2, 0.2] unless given)"
+        )
 
 
 def _sums(shares: Sequence[float]) -> list[float]:
