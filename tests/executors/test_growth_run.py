@@ -53,6 +53,7 @@ def test_everything_is_made_once(filled: tuple[Study, Store, Path]) -> None:
     assert len(list(store.specs("activity"))) == 2  # one a task, whatever is ranked by it
 
 
+@pytest.mark.slow
 def test_what_measuring_lacks_is_counted_by_kind(tmp_path: Path) -> None:
     head = "neurons = false\ngrowth = { schedules = [{ shares = [0.5], width = [0.5] }], parts = false }"
     write_study(tmp_path, save_tiny(tmp_path / "tiny"), head=head, tasks=("toy", "other"))
